@@ -1,0 +1,57 @@
+# `make` alone prints what there is. Everything is installed into .venv/, by Python 3.10 or newer: make PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+CORE := .venv/core.stamp
+DEV := .venv/dev.stamp
+NB ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab docs bench export execute readme clean
+
+help: ## print this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(CORE) ## make a small database and pictures of it, in demo/
+	mkdir -p demo
+	$(BIN)/pes_toy generate demo/database.parquet
+	$(BIN)/pes_toy info demo/database.parquet --pictures demo
+
+test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some)
+	rm -rf build/lib build/bdist.* build/installed
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/installed .
+	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest ../tests $(ARGS)
+
+lab: $(DEV) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab nbs
+
+docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, else with Sphinx in _site/
+	@if command -v quarto >/dev/null; then touch README.md && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
+
+bench: $(DEV) ## run benchmarks/*.py
+	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+export: $(DEV) ## write pes_toy/ from the notebooks, and clean them
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+
+execute: export ## run the notebooks in place, so that they store true outputs (NB=nbs/00_lattice.ipynb for one)
+	$(BIN)/python tests/notebooks.py $(NB)
+	$(BIN)/nbdev_clean
+
+readme: $(DEV) ## write README.md from nbs/index.ipynb
+	$(BIN)/python docs/build_readme.py
+
+clean: ## remove what the other targets made, .venv/ too
+	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml nbs/sidebar.yml
+	find nbs pes_toy tests docs benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+$(CORE): settings.ini setup.py
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("pes_toy needs Python 3.10 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(DEV): $(CORE)
+	$(BIN)/pip install --quiet --editable '.[dev]' 'setuptools>=70.1'
+	@touch $@

@@ -1,0 +1,69 @@
+"""What the tests share: the headings in their output, and a copy of the project that they may write to."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notebooks import ROOT
+
+FIRST = {"test_project.py": "The files agree: notebooks, modules, README, stored outputs",
+         "test_notebooks.py": "Every notebook runs in a fresh kernel and stores what a run shows"}
+LAST = {"test_site.py": "The site builds",
+        "test_browser.py": "In a browser: the site and JupyterLab"}
+HEADINGS = {**FIRST, **LAST}
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.name
+        return (0, list(FIRST).index(name)) if name in FIRST else (2, list(LAST).index(name)) if name in LAST else (1, 0)
+    items.sort(key=place)  # stable: within a file, and among the other files, the order stays
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    heading = HEADINGS.get(item.path.name, "The installed package passes its tests")
+    session = item.session
+    if getattr(session, "heading", None) != heading:
+        session.heading = heading
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.ensure_newline()
+        reporter.section(heading, sep="-")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    "A copy of the project, to run notebooks in."
+    return copy_project(tmp_path_factory.mktemp("run") / "project")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    "The folder with the pages, built in a copy of the project."
+    copy = copy_project(tmp_path_factory.mktemp("site") / "project")
+    build = subprocess.run([sys.executable, "docs/build_site.py"], cwd=copy, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if build.returncode: pytest.fail(f"docs/build_site.py fails:\n{build.stdout}", pytrace=False)
+    return copy / "_site"
+
+
+def pages(site):
+    "The names of the site's pages; the themes leave templates among their static files."
+    return sorted(p.relative_to(site).as_posix() for p in site.rglob("*.html") if "_static" not in p.parts)
+
+
+def copy_project(to):
+    to.mkdir()
+    for name in ("nbs", "pes_toy", "docs"):
+        shutil.copytree(ROOT / name, to / name, symlinks=True,
+                        ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "nbdev.yml", "sidebar.yml"))
+    for name in ("settings.ini", "setup.py", "README.md", "_quarto.yml"): shutil.copy(ROOT / name, to / name)
+    return to
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools_of_this_python():
+    "Commands such as nbdev_export and jupyter come from where this Python is, also when its environment is not active."
+    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
