@@ -23,7 +23,7 @@ test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k si
 	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest ../tests $(ARGS)
 
 lab: $(DEV) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab nbs
+	$(BIN)/jupyter lab nbs $(ARGS)
 
 docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, else with Sphinx in _site/
 	@if command -v quarto >/dev/null; then touch README.md && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pypandoc
 from docutils.nodes import SkipNode
-from sphinx.errors import ExtensionError
+from sphinx.util.logging import getLogger
 
 settings = ConfigParser(delimiters=["="], interpolation=None)
 settings.read(Path(__file__).parents[1] / "settings.ini", encoding="utf-8")
@@ -34,7 +34,7 @@ html_math_renderer = "mathml"
 @lru_cache(maxsize=None)
 def mathml(latex):
     html = pypandoc.convert_text(latex, "html", format="markdown-smart", extra_args=["--mathml", "--wrap=none"])
-    if "<math" not in html: raise ExtensionError(f"pandoc cannot turn this LaTeX into MathML: {latex}")
+    if "<math" not in html: getLogger(__name__).warning("pandoc cannot turn this LaTeX into MathML: %s", latex)
     return html.strip().removeprefix("<p>").removesuffix("</p>")
 
 
