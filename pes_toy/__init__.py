@@ -1,1 +1,29 @@
+"""An exact, cheap, periodic toy world for people who study machine-learned potential energy surfaces.
+
+Every public name is loaded when it is first used, so that `import pes_toy` is quick.
+"""
 __version__ = "0.1.0"
+
+import importlib as _importlib
+
+_homes = {
+    "potentials": ["Morse", "LennardJones", "AreaPair", "AreaPerimeter", "PairArea", "ModifiedLennardJones", "Potential"],
+    "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
+    "energy": ["energy_per_particle", "forces", "energy_and_forces", "brute_force_energy", "cost", "Cost"],
+    "relaxation": ["relax", "Relaxation"],
+    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat"],
+}
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "cli"]
+_home = {name: module for module, names in _homes.items() for name in names}
+__all__ = [*_home, *_modules]
+
+
+def __getattr__(name):
+    if name in _modules: return _importlib.import_module(f"pes_toy.{name}")
+    if name not in _home: raise AttributeError(f"module 'pes_toy' has no attribute {name!r}")
+    value = getattr(_importlib.import_module(f"pes_toy.{_home[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__(): return sorted({*globals(), *__all__})
