@@ -12,12 +12,12 @@ from .lattice import check_number, lattice_points, wrap
 
 # %% auto #0
 __all__ = ['RAYS', 'PROPERTIES', 'THESIS_VERDICTS', 'Curve', 'single_triangle', 'triangle_in_space', 'Surface', 'energy_surface',
-           'square_symmetry', 'square_positions', 'counted_once', 'repulsion', 'convergence', 'six_panels',
-           'triangle_curvatures', 'Verdict', 'converges', 'symmetric', 'repulsive', 'drag', 'continuous',
-           'fourth_difference', 'sharpness', 'continuously_differentiable', 'collapse', 'bounded_below', 'Verdicts',
+           'square_positions', 'square_symmetry', 'counted_once', 'repulsion', 'convergence', 'six_panels',
+           'triangle_curvatures', 'Verdict', 'converges', 'symmetric', 'repulsive', 'drag', 'fourth_difference',
+           'continuous', 'sharpness', 'continuously_differentiable', 'collapse', 'bounded_below', 'Verdicts',
            'verdicts', 'VerdictTable', 'verdict_table']
 
-# %% ../nbs/03_diagnostics.ipynb #898a249a
+# %% ../nbs/03_diagnostics.ipynb #b44400c4
 @dataclass(frozen=True, eq=False)
 class Curve:
     "What a test found: lines over one axis, ready to be drawn."
@@ -47,12 +47,15 @@ class Curve:
         ax = ax or plt.subplots(figsize=(4.5, 3), layout="constrained")[1]
         for i, (name, y) in enumerate(self.lines.items()):
             ax.plot(self.x, y, "-" if i == 0 else "--", marker="o" if len(self.x) < 20 else None, markersize=4, label=name)
-        ax.set(xlabel=self.xlabel, ylabel=self.ylabel, title=self.title, xscale=self.xscale, ylim=self.ylim)
+        ax.set_xscale(self.xscale)
         ax.set_yscale(self.yscale, **(dict(linthresh=1.0) if self.yscale == "symlog" else {}))
+        if self.ylim is not None: ax.set_ylim(self.ylim)
+        for axis in (ax.xaxis, ax.yaxis): axis.set_minor_formatter("")
+        ax.set(xlabel=self.xlabel, ylabel=self.ylabel, title=self.title)
         if len(self.lines) > 1: ax.legend(fontsize="small")
         return ax
 
-# %% ../nbs/03_diagnostics.ipynb #57836b84
+# %% ../nbs/03_diagnostics.ipynb #07b2f19a
 def _name(potential):
     "What to call a potential."
     return getattr(potential, "name", type(potential).__name__)
@@ -68,7 +71,7 @@ def _depth(potential, width, depth, default):
     if depth is not None: return check_number("depth", depth, integer=True, low=0)
     return default if potential.reach is None else max(default, math.ceil(potential.reach / width))
 
-# %% ../nbs/03_diagnostics.ipynb #8d024898
+# %% ../nbs/03_diagnostics.ipynb #a3b4b698
 def single_triangle(
     potential, # the potential to test
     *,
@@ -86,7 +89,7 @@ def single_triangle(
     if potential.pair_weight: lines["pair"] = potential.pair(r)
     return Curve("single triangle" if "triangle" in lines else "single pair", r, lines, "side ($R_c$)", "energy ($E_c$)", potential, protocol, ylim=(-1.5 * E, 2 * E))
 
-# %% ../nbs/03_diagnostics.ipynb #bb643ffa
+# %% ../nbs/03_diagnostics.ipynb #08973393
 def triangle_in_space(
     potential, # the potential to test
     *,
@@ -105,9 +108,9 @@ def triangle_in_space(
     six = 6 * (potential.triplet_weight * potential.triplet(r, r, r) + potential.pair_weight * potential.pair(r))
     quiet = v.min() > -100 * E and np.median(v) < 100 * E
     return Curve("triangle in a large space", r, {"in the cell": 3 * v, "six times the single one": six}, "side ($R_c$)", "total energy ($E_c$)", potential, protocol,
-                 yscale="linear" if quiet else "symlog", ylim=(-9 * E, 12 * E) if quiet else None)
+                 yscale="linear" if quiet else "symlog", ylim=(-9 * E, 12 * E) if quiet else (-100 * E, 1000 * np.median(v)))
 
-# %% ../nbs/03_diagnostics.ipynb #aa56d9bc
+# %% ../nbs/03_diagnostics.ipynb #c71c8fbf
 @dataclass(frozen=True, eq=False)
 class Surface:
     "A map of energies over the place of one particle."
@@ -132,7 +135,7 @@ class Surface:
         ax.set(xlabel="x ($R_c$)", ylabel="y ($R_c$)", title="surface", aspect="equal")
         return ax
 
-# %% ../nbs/03_diagnostics.ipynb #d27a3148
+# %% ../nbs/03_diagnostics.ipynb #3e90c60d
 FIXED = np.array([[0.3, 0.5], [0.68, 0.9], [0.7, 0.4]])   # of figure 4, in widths
 
 def _fourth_particle(x, y, width):
@@ -142,7 +145,7 @@ def _fourth_particle(x, y, width):
     out[:, :3], out[:, 3, 0], out[:, 3, 1] = FIXED * width, x.ravel(), y.ravel()
     return out
 
-# %% ../nbs/03_diagnostics.ipynb #c71c8fbf
+# %% ../nbs/03_diagnostics.ipynb #faaf979c
 def energy_surface(
     potential, # the potential to test
     *,
@@ -163,7 +166,15 @@ def energy_surface(
     if clip == "thesis": clip = {"AreaPair": 5 * E, "AreaPerimeter": None}.get(type(potential).__name__, E)
     return Surface(axis, axis, energy.reshape(points, points), FIXED * w, potential, protocol, clip)
 
-# %% ../nbs/03_diagnostics.ipynb #1faeaccb
+# %% ../nbs/03_diagnostics.ipynb #37c05ddc
+def square_positions(
+    y, # (n,) half sides of the square, in R_c
+    width: float, # width of the cell, in R_c
+) -> np.ndarray: # (n, 4, 2)
+    "Squares around the centre of the cell."
+    return width / 2 + np.reshape(y, (-1, 1, 1)) * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
+
+# %% ../nbs/03_diagnostics.ipynb #3ad3b3d9
 def square_symmetry(
     potential, # the potential to test
     *,
@@ -184,14 +195,7 @@ def square_symmetry(
     return Curve("square", y, {"centre to corner": v, "cut by a face": face}, "y ($R_c$)", "energy per particle ($E_c$)", potential, protocol,
                  ylim=(1.2 * low, max(-low, 0.5 * E)) if low < 0 else None)
 
-def square_positions(
-    y, # (n,) half sides of the square, in R_c
-    width: float, # width of the cell, in R_c
-) -> np.ndarray: # (n, 4, 2)
-    "Squares around the centre of the cell."
-    return width / 2 + np.reshape(y, (-1, 1, 1)) * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
-
-# %% ../nbs/03_diagnostics.ipynb #3ad3b3d9
+# %% ../nbs/03_diagnostics.ipynb #4988756a
 def counted_once(
     positions, # (N, d), in R_c
     width: float, # in R_c
@@ -209,7 +213,7 @@ def counted_once(
         total += potential.triplet(r[i, j], r[i, k], r[j, k]).sum()
     return total / N
 
-# %% ../nbs/03_diagnostics.ipynb #626ff8f4
+# %% ../nbs/03_diagnostics.ipynb #4040b866
 def repulsion(
     potential, # the potential to test
     *,
@@ -226,9 +230,11 @@ def repulsion(
     x = np.zeros((points, 3, 2))
     x[:, 1, 0], x[:, 2, 1] = 0.5 * R, y / 2
     v = energy_per_particle(x, w, potential, depth=_depth(potential, w, depth, 1), protocol=protocol)
-    return Curve("repulsion", y, {"energy": v}, "y, twice the third distance ($R_c$)", "energy per particle ($E_c$)", potential, protocol, yscale="log" if v.min() > 0 else "symlog")
+    positive = v.min() > 0
+    return Curve("repulsion", y, {"energy": v}, "y; third particle at (0, y/2) ($R_c$)", "energy per particle ($E_c$)", potential, protocol,
+                 yscale="log" if positive else "symlog", ylim=(v.min() / 10, v.min() * 1e5) if positive else None)
 
-# %% ../nbs/03_diagnostics.ipynb #f362c7ee
+# %% ../nbs/03_diagnostics.ipynb #287371b5
 def convergence(
     potential, # the potential to test
     *,
@@ -243,7 +249,7 @@ def convergence(
     v = np.array([energy_per_particle(standard, w, potential, depth=d, protocol=protocol) for d in depths])
     return Curve("convergence", np.array(depths), {"energy": v}, "depth of surrounding cells", "energy per particle ($E_c$)", potential, protocol)
 
-# %% ../nbs/03_diagnostics.ipynb #f11943fa
+# %% ../nbs/03_diagnostics.ipynb #68af9383
 def six_panels(
     potential, # the potential to test
     *,
@@ -257,6 +263,7 @@ def six_panels(
         figure, axes = plt.subplots(2, 3, figsize=(10, 5.4), layout="constrained")
         figure.suptitle(f"{_name(potential)}, protocol {protocol}")
     axes = np.asarray(axes)
+    if axes.size != 6: raise ValueError(f"axes must be six matplotlib Axes, got {axes.size}; make them with plt.subplots(2, 3)")
     kept = dict(protocol=protocol, depth=depth)
     results = [single_triangle(potential, protocol=protocol), triangle_in_space(potential, **kept), energy_surface(potential, **kept),
                square_symmetry(potential, **kept), repulsion(potential, **kept), convergence(potential, protocol=protocol)]
@@ -265,7 +272,7 @@ def six_panels(
         ax.set_title(f"({letter}) {ax.get_title()}", fontsize="medium")
     return axes
 
-# %% ../nbs/03_diagnostics.ipynb #68af9383
+# %% ../nbs/03_diagnostics.ipynb #7a565014
 def triangle_curvatures(
     potential, # one with triplets
     side: float | None = None, # side of the equilateral triangle, in R_c; None: the R_c of the potential
@@ -278,7 +285,7 @@ def triangle_curvatures(
     hessian = (slopes[:3] - slopes[3:]) / (2 * h)
     return np.linalg.eigvalsh((hessian + hessian.T) / 2)
 
-# %% ../nbs/03_diagnostics.ipynb #24dae464
+# %% ../nbs/03_diagnostics.ipynb #aa00085d
 @dataclass(frozen=True, eq=False)
 class Verdict:
     "Whether a potential has a property, with the number and the curve behind it."
@@ -295,7 +302,7 @@ class Verdict:
         ax.set_title(repr(self), fontsize="small", wrap=True)
         return ax
 
-# %% ../nbs/03_diagnostics.ipynb #239220ef
+# %% ../nbs/03_diagnostics.ipynb #3af05ccc
 def converges(
     potential, # the potential to judge
     *,
@@ -309,7 +316,7 @@ def converges(
     p = -np.polyfit(np.log(curve.x[5:]), np.log(np.maximum(steps, 1e-300)), 1)[0]
     return Verdict(bool(p > 1), float(p), f"increments go like depth^({-p:.1f}); they must fall faster than depth^(-1)", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #13078ca0
+# %% ../nbs/03_diagnostics.ipynb #76d52ce3
 def symmetric(
     potential, # the potential to judge
     *,
@@ -319,12 +326,12 @@ def symmetric(
     "Is the energy the same in the centre, in the corner and across a face of the cell?"
     curve = square_symmetry(potential, protocol=protocol, depth=depth)
     v, face = curve.lines.values()
-    size = np.maximum(np.abs(v), np.median(np.abs(v)))
+    size = np.maximum(np.abs(v), max(np.abs(v).mean(), 1e-300))
     corner, across = (float((np.abs(v - other) / size).max()) for other in (v[::-1], face))
     allowed = 1e-9 if potential.reach is not None else 0.01
     return Verdict(max(corner, across) <= allowed, max(corner, across), f"one lattice, energies that differ by {corner:.1g} (corner) and {across:.1g} (face), relative; allowed {allowed:g}", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #3af05ccc
+# %% ../nbs/03_diagnostics.ipynb #c35e9876
 def repulsive(
     potential, # the potential to judge
     *,
@@ -337,7 +344,7 @@ def repulsive(
     if lowest <= 0: return Verdict(False, lowest, f"the energy falls to {lowest:.3g}; it must stay positive", curve)
     return Verdict(kept > 0.5, lowest, f"the energy stays above {lowest:.3g} and keeps {100 * kept:.0f} % over the last doubling of the distance", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #76d52ce3
+# %% ../nbs/03_diagnostics.ipynb #ee04ba3f
 def drag(
     potential, # the potential to test
     *,
@@ -352,13 +359,22 @@ def drag(
     y = w * (np.arange(points) + 0.5) / points
     return Curve("drag", y, {"energy": _dragged(potential, y, shift, w, depth, protocol)}, "y of the dragged particle ($R_c$)", "energy per particle ($E_c$)", potential, protocol)
 
-# %% ../nbs/03_diagnostics.ipynb #02b93a43
+# %% ../nbs/03_diagnostics.ipynb #431b06d4
 def _dragged(potential, y, shift, w, depth, protocol):
     "Energies with the fourth particle at (w/2, y) and everything pushed up by shift w."
     x = wrap(_fourth_particle(w / 2, np.asarray(y, float), w) + [0, shift * w], w)
     return energy_per_particle(x, w, potential, depth=_depth(potential, w, depth, 1), protocol=protocol)
 
-# %% ../nbs/03_diagnostics.ipynb #c35e9876
+# %% ../nbs/03_diagnostics.ipynb #c55f49da
+def fourth_difference(
+    v: np.ndarray, # (n,) values at equal steps
+    stride: int = 1, # take every stride-th value, at every offset
+) -> np.ndarray: # (n - 4 stride,)
+    "|v_0 - 4 v_1 + 6 v_2 - 4 v_3 + v_4|: of the order h^4 where v is smooth, h at a kink, 1 at a jump."
+    n = len(v) - 4 * stride
+    return np.abs(sum(c * v[k * stride:k * stride + n] for k, c in enumerate((1, -4, 6, -4, 1))))
+
+# %% ../nbs/03_diagnostics.ipynb #68a280b3
 def continuous(
     potential, # the potential to judge
     *,
@@ -376,15 +392,7 @@ def continuous(
     if first <= 1e-8 * np.abs(curve.y).max(): return Verdict(True, first, "steps shrink with their length everywhere on the drag", curve)
     return Verdict(last < first / 4, last, f"a jump of {first:.2g} at y = {low:.4g}; at four times the depth {last:.2g}", curve)
 
-def fourth_difference(
-    v: np.ndarray, # (n,) values at equal steps
-    stride: int = 1, # take every stride-th value, at every offset
-) -> np.ndarray: # (n - 4 stride,)
-    "|v_0 - 4 v_1 + 6 v_2 - 4 v_3 + v_4|: of the order h^4 where v is smooth, h at a kink, 1 at a jump."
-    n = len(v) - 4 * stride
-    return np.abs(sum(c * v[k * stride:k * stride + n] for k, c in enumerate((1, -4, 6, -4, 1))))
-
-# %% ../nbs/03_diagnostics.ipynb #d40ae840
+# %% ../nbs/03_diagnostics.ipynb #b34172d7
 def _bisect(energy, low, high):
     "The two ends of a tiny step, found by keeping the half with the larger change."
     v_low, v_high = energy([low, high])
@@ -395,7 +403,7 @@ def _bisect(energy, low, high):
         else: low, v_low = middle, v
     return low, high
 
-# %% ../nbs/03_diagnostics.ipynb #7856477a
+# %% ../nbs/03_diagnostics.ipynb #e86c9ddc
 def sharpness(
     potential, # the potential to test
     *,
@@ -409,7 +417,7 @@ def sharpness(
     largest = np.array([fourth_difference(path.y, m).max() for m in strides])
     return Curve("sharpness of the drag", strides * (path.x[1] - path.x[0]), {"largest fourth difference": largest}, "step ($R_c$)", "largest fourth difference ($E_c$)", potential, protocol, xscale="log", yscale="log")
 
-# %% ../nbs/03_diagnostics.ipynb #56d85f46
+# %% ../nbs/03_diagnostics.ipynb #bbb21256
 def continuously_differentiable(
     potential, # the potential to judge
     *,
@@ -424,7 +432,7 @@ def continuously_differentiable(
     inside = f"inside the cell differences go like step^{p:.1f}" + ("" if p > 1.5 else ", a kink" if p > 0.5 else ", a jump")
     return Verdict(whole.holds and p > 1.5, p, inside if whole.holds else f"{inside}; not continuous: {whole.reason}", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #e8a97a9a
+# %% ../nbs/03_diagnostics.ipynb #4053caeb
 RAYS = {"equilateral": [[0, 0], [1, 0], [0.5, math.sqrt(0.75)]], "on a line, 1 : 1": [[0, 0], [1, 0], [2, 0]], "on a line, 1 : 2": [[0, 0], [1, 0], [3, 0]], "thin": [[0, 0], [1, 0], [0.5, 0.02]]}
 
 def collapse(
@@ -441,7 +449,7 @@ def collapse(
     lines = {name: energy_per_particle(R * x, 1000 * R, potential, depth=0, protocol=protocol) for name, x in shapes.items()}
     return Curve("collapse", R * t, lines, "size ($R_c$)", "energy per particle ($E_c$)", potential, protocol, xscale="log", yscale="symlog")
 
-# %% ../nbs/03_diagnostics.ipynb #3b2048c8
+# %% ../nbs/03_diagnostics.ipynb #d2f61c26
 def bounded_below(
     potential, # the potential to judge
     *,
@@ -455,7 +463,7 @@ def bounded_below(
         if v[-1] < 0 and last > 0.9 * before > 0: return Verdict(False, lowest, f"{name}: {v[-1]:.2g} at size {curve.x[-1]:.2g}, and still falling", curve)
     return Verdict(True, lowest, f"no ray leads below {lowest:.3g}", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #bbb21256
+# %% ../nbs/03_diagnostics.ipynb #cbc4485e
 PROPERTIES = {"converges": converges, "symmetric": symmetric, "repulsive": repulsive, "continuous": continuous,
               "continuously differentiable": continuously_differentiable, "bounded below": bounded_below}
 
@@ -465,7 +473,11 @@ class Verdicts:
     potential: object # what was judged
     found: dict # (property, protocol) -> Verdict
 
-    def __getitem__(self, key): return self.found[key if isinstance(key, tuple) else (key, "exact")]
+    def __getitem__(self, key):
+        key = key if isinstance(key, tuple) else (key, "exact")
+        if key not in self.found: raise KeyError(f"{key} is no verdict; ask for one of {list(PROPERTIES)}, alone or with 'exact' or 'thesis'")
+        return self.found[key]
+
     def plot(self, property, protocol="exact", ax=None):
         "Draw the curve behind a verdict; returns the Axes."
         return self[property, protocol].plot(ax)
@@ -477,11 +489,11 @@ class Verdicts:
         rows = [[name] + [f"{_mark(self[name, p].holds)} {html.escape(self[name, p].reason)}" for p in ("exact", "thesis")] for name in PROPERTIES]
         return _table([_name(self.potential), 'protocol "exact"', 'protocol "thesis"'], rows)
 
-# %% ../nbs/03_diagnostics.ipynb #8d39ea5f
-def _mark(holds):
-    "yes, no or nothing said, as a coloured word."
+# %% ../nbs/03_diagnostics.ipynb #39c4ab73
+def _mark(holds, reason=""):
+    "yes, no or nothing said, as a coloured word; the reason shows under the mouse."
     if holds is None: return '<span style="color:#888">&ndash;</span>'
-    return '<b style="color:#070">yes</b>' if holds else '<b style="color:#b00">no</b>'
+    return f'<b style="color:{"#070" if holds else "#b00"}" title="{html.escape(reason)}">{"yes" if holds else "no"}</b>'
 
 def _table(head, rows):
     "An HTML table of cells that are HTML already."
@@ -489,7 +501,7 @@ def _table(head, rows):
     line = lambda tag, cells: "<tr>" + "".join(cell(tag, text) for text in cells) + "</tr>"
     return "<table><thead>" + line("th", head) + "</thead><tbody>" + "".join(line("td", row) for row in rows) + "</tbody></table>"
 
-# %% ../nbs/03_diagnostics.ipynb #822c385c
+# %% ../nbs/03_diagnostics.ipynb #3d802423
 def verdicts(
     potential, # the potential to judge: a built-in one or your own
     *,
@@ -501,7 +513,7 @@ def verdicts(
     return Verdicts(potential, {(name, protocol): judge(potential, protocol=protocol, **(dict(depth=depth) if name in takes_depth else {}))
                                 for name, judge in PROPERTIES.items() for protocol in ("exact", "thesis")})
 
-# %% ../nbs/03_diagnostics.ipynb #4053caeb
+# %% ../nbs/03_diagnostics.ipynb #76054d27
 THESIS_VERDICTS = {
     "AreaPair": {"converges": False, "symmetric": False, "repulsive": True},
     "AreaPerimeter": {"converges": True, "symmetric": True, "repulsive": False},
@@ -523,22 +535,25 @@ class VerdictTable:
         lines = []
         for name, row in self.rows.items():
             said = THESIS_VERDICTS.get(name, {})
-            for who, word in (("exact", lambda p: row[p, "exact"].holds), ("thesis", lambda p: row[p, "thesis"].holds), ("the text", said.get)):
-                lines.append([html.escape(name) if who == "exact" else "", f"protocol {who}" if who != "the text" else "thesis, text"] + [_mark(word(p)) for p in PROPERTIES])
+            for protocol in ("exact", "thesis"):
+                lines.append([html.escape(name) if protocol == "exact" else "", f"protocol {protocol}"] + [_mark(row[p, protocol].holds, row[p, protocol].reason) for p in PROPERTIES])
+            if said: lines.append(["", "thesis, text"] + [_mark(said.get(p)) for p in PROPERTIES])
         return _table(["potential", ""] + list(PROPERTIES), lines)
 
-# %% ../nbs/03_diagnostics.ipynb #a8a5da0b
+# %% ../nbs/03_diagnostics.ipynb #a318de95
 def verdict_table(
     potentials=None, # the potentials to judge; None: the four candidates of the thesis
     *,
     progress: bool = True, # show a progress bar
 ) -> VerdictTable: # their verdicts in both protocols
     "The verdicts on several potentials, beside those of the thesis."
-    from tqdm.auto import tqdm
     from pes_toy.potentials import AreaPair, AreaPerimeter, ModifiedLennardJones, PairArea
     if potentials is None: potentials = [AreaPair(), AreaPerimeter(), PairArea(), ModifiedLennardJones()]
     rows = {}
-    for potential in tqdm(potentials, disable=not progress, desc="verdicts"):
+    if progress:
+        from tqdm.auto import tqdm
+        potentials = tqdm(potentials, desc="verdicts")
+    for potential in potentials:
         name = _name(potential)
         rows[name if name not in rows else f"{name} {len(rows) + 1}"] = verdicts(potential)
     return VerdictTable(rows)
