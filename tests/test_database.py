@@ -1,0 +1,114 @@
+"""Databases: reproducibility, files that survive, and the command under fire."""
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pes_toy as pt
+import pytest
+
+SPECS = {"default": pt.DatabaseSpec(n_configurations=500), "thesis": pt.DatabaseSpec.thesis(n_configurations=200), "widths": pt.DatabaseSpec.thesis_widths(n_configurations=300),
+         "diverse": pt.DatabaseSpec.diverse(n_configurations=300), "3-D": pt.DatabaseSpec(n_configurations=60, dimension=3, n_particles=5, width=3.2, epochs=10),
+         "narrow": pt.DatabaseSpec(n_configurations=60, width=(1.5, 2.5), n_widths=3), "fire": pt.DatabaseSpec(n_configurations=60, relaxer="fire"),
+         "Lennard-Jones": pt.DatabaseSpec(n_configurations=20, potential=pt.LennardJones(), depth=1, epochs=5, forces=True)}
+COLUMNS = ("positions", "width", "energy", "forces", "acceptance", "depth", "epochs", "index")
+
+
+def same(a, b): return all((getattr(a, c) is None) == (getattr(b, c) is None) and (getattr(a, c) is None or np.array_equal(getattr(a, c), getattr(b, c), equal_nan=True)) for c in COLUMNS)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_same_bits_with_any_number_of_workers(spec, monkeypatch):
+    one = pt.generate(spec, workers=1, progress=False)
+    assert len(one) == spec.n_configurations and same(one, pt.generate(spec, workers=2, progress=False))
+    monkeypatch.setattr(pt.database, "BLOCK", 37)           # cut the work into other pieces
+    assert same(one, pt.generate(spec, workers=5, progress=False))
+    other = pt.generate(dataclasses.replace(spec, seed=spec.seed + 1), progress=False)
+    assert not {x.tobytes() for x in one.positions} & {x.tobytes() for x in other.positions}
+    assert ((one.positions >= 0) & (one.positions < one.width[:, None, None])).all()
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_files_keep_everything(spec, tmp_path):
+    db = pt.generate(spec, progress=False)
+    db.split(0.25, seed=1)
+    again = pt.load(db.save(tmp_path / "db.parquet"))
+    assert same(db, again) and np.array_equal(db.subset, again.subset) and again.spec == spec
+    with pytest.warns(UserWarning, match="no room"): db.save(tmp_path / "db.json")
+    again = pt.load(tmp_path / "db.json")
+    assert np.array_equal(db.positions, again.positions) and np.array_equal(db.energy, again.energy) and np.array_equal(db.depth, again.depth)
+
+
+def test_the_lowest_stay_and_the_high_are_redrawn():
+    everything = pt.generate(pt.DatabaseSpec(n_configurations=1000, keep=1.0), progress=False)
+    kept = pt.generate(pt.DatabaseSpec(n_configurations=900, keep=0.9), progress=False)
+    lowest = np.sort(np.argsort(everything.energy, kind="stable")[:900])
+    assert np.array_equal(kept.positions, everything.positions[lowest])
+    below = pt.generate(pt.DatabaseSpec(n_configurations=300, keep=1.0, max_energy=-1.5), progress=False)
+    passing = everything.energy <= -1.5
+    n = min(passing.sum(), 300)
+    assert below.energy.max() <= -1.5 and np.array_equal(below.positions[:n], everything.positions[passing][:n])
+    with pytest.raises(ValueError, match="max_energy"): pt.generate(pt.DatabaseSpec(n_configurations=10, max_energy=-50.0, epochs=1), progress=False)
+
+
+def test_a_changed_file_is_noticed(tmp_path):
+    import pyarrow.parquet as pq
+    path = pt.generate(pt.DatabaseSpec(n_configurations=50), progress=False).save(tmp_path / "db.parquet")
+    table = pq.read_table(path)
+    energy = table["energy"].to_numpy().copy()
+    energy[7] += 1e-9
+    import pyarrow as pa
+    pq.write_table(table.set_column(table.column_names.index("energy"), "energy", pa.array(energy)).replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(ValueError, match="hash"): pt.load(path)
+
+
+def test_a_user_potential_makes_a_database(tmp_path):
+    spring = pt.Potential(lambda r: (r - 1.0) ** 2 - 0.25 if r < 1.5 else 0.0, cutoff=1.5, name="spring")
+    db = pt.generate(pt.DatabaseSpec(n_configurations=40, potential=spring, forces=True), progress=False)
+    again = pt.load(db.save(tmp_path / "spring.parquet"))
+    assert same(db, again) and again.spec is None
+
+
+def run(*argv, **kw): return subprocess.run([sys.executable, "-c", "import sys; from pes_toy.cli import main; sys.exit(main())", *map(str, argv)], capture_output=True, text=True, **kw)
+
+
+def test_ctrl_c_leaves_no_file(tmp_path):
+    code = "import sys; from pes_toy.cli import main; sys.exit(main())"
+    process = subprocess.Popen([sys.executable, "-c", code, "generate", str(tmp_path / "big.parquet"), "--n-configurations", "30000000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    time.sleep(20)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "nothing was written" in said and not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = pt.generate(pt.DatabaseSpec(n_configurations=30), progress=False).save(tmp_path / "db.parquet")
+    before = path.read_bytes()
+    import pyarrow.parquet as pq
+    def broken(table, where, **kw):
+        Path(where).write_bytes(b"half")
+        raise OSError("no space left on device")
+    monkeypatch.setattr(pq, "write_table", broken)
+    with pytest.raises(OSError): pt.generate(pt.DatabaseSpec(n_configurations=31), progress=False).save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["db.parquet"]
+
+
+def test_the_command_makes_what_python_makes(tmp_path):
+    answer = run("generate", tmp_path / "a.parquet", "--n-configurations", 70, "--seed", 5, "--epochs", "0,4", "--keep", 1, "--workers", 1)
+    assert answer.returncode == 0, answer.stderr
+    assert same(pt.load(tmp_path / "a.parquet"), pt.generate(pt.DatabaseSpec(n_configurations=70, seed=5, epochs=(0, 4), keep=1.0), progress=False))
+    for command in ("generate", "info", "convert"): assert "example" in run(command, "--help").stdout
+    said = run("generate", tmp_path / "a.csv")
+    assert said.returncode == 1 and "suffix" in said.stderr or ".parquet or .json" in said.stderr
+
+
+def test_table_2(tmp_path):
+    "The thesis's acceptance rates, 500 configurations a cell; a few of its rows (the chapter has all)."
+    published = {(20, 5.0): (32.0, 4.7), (40, 2.5): (15.8, 3.9), (50, 10.0): (58.1, 4.9), (100, 5.0): (9.2, 2.9), (100, 20.0): (85.2, 3.5), (200, 10.0): (40.9, 4.9)}
+    off = [abs(100 * pt.generate(pt.DatabaseSpec.thesis(n_configurations=500, width=w, epochs=e, keep=1.0), progress=False).acceptance.mean() - rate) / error for (e, w), (rate, error) in published.items()]
+    assert np.mean(off) < 1
