@@ -82,37 +82,26 @@ class DatabaseSpec:
         each, rest = divmod(self.n_configurations, len(kinds))
         return [(w, e, each + (i < rest)) for i, (w, e) in enumerate(kinds)]
 
-    def to_dict(self) -> dict:
-        "The specification as plain numbers and strings, for TOML, JSON and Parquet."
-        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "potential"}
-        return {**{k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}, "potential": _potential_to_dict(self.potential)}
+# %% ../nbs/05_database.ipynb #d5b3110e
+def _thesis(cls, **changes) -> DatabaseSpec:
+    "The training database of figure 15 as published: protocol \"thesis\", relaxed at depth 1, energies at depth 3."
+    return cls(**{**dict(depth=3, relaxation_depth=1, protocol="thesis"), **changes})
 
-    @classmethod
-    def from_dict(cls, settings: dict) -> DatabaseSpec:
-        "The specification from such a dictionary; unknown names raise."
-        known = [f.name for f in dataclasses.fields(cls)]
-        for name in settings:
-            if name not in known: raise ValueError(f"{name!r} is no setting of a database; the settings are {', '.join(known)}")
-        given = dict(settings)
-        if isinstance(given.get("potential"), (dict, str)): given["potential"] = _potential_from_dict(given["potential"])
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+DatabaseSpec.thesis = classmethod(_thesis)
 
-    @classmethod
-    def thesis(cls, **changes) -> DatabaseSpec:
-        "The training database of figure 15 as published: protocol \"thesis\", relaxed at depth 1, energies at depth 3."
-        return cls(**{**dict(depth=3, relaxation_depth=1, protocol="thesis"), **changes})
+def _thesis_widths(cls, **changes) -> DatabaseSpec:
+    "The database with 86 widths of figure 14 as published."
+    return cls.thesis(**{**dict(n_configurations=100_000, width=(1.5, 10.0), n_widths=86), **changes})
 
-    @classmethod
-    def thesis_widths(cls, **changes) -> DatabaseSpec:
-        "The database with 86 widths of figure 14 as published."
-        return cls.thesis(**{**dict(n_configurations=100_000, width=(1.5, 10.0), n_widths=86), **changes})
+DatabaseSpec.thesis_widths = classmethod(_thesis_widths)
 
-    @classmethod
-    def diverse(cls, **changes) -> DatabaseSpec:
-        "Equal shares of configurations relaxed for 0 to 80 epochs, below 3 E_c, with forces: the database that knows the slopes."
-        return cls(**{**dict(n_configurations=100_000, epochs=(0, 3, 6, 12, 25, 40, 80), max_energy=3.0, keep=1.0, forces=True), **changes})
+def _diverse(cls, **changes) -> DatabaseSpec:
+    "Equal shares of configurations relaxed for 0 to 80 epochs, below 3 E_c, with forces: the database that knows the slopes."
+    return cls(**{**dict(n_configurations=100_000, epochs=(0, 3, 6, 12, 25, 40, 80), max_energy=3.0, keep=1.0, forces=True), **changes})
 
-# %% ../nbs/05_database.ipynb #6c20a916
+DatabaseSpec.diverse = classmethod(_diverse)
+
+# %% ../nbs/05_database.ipynb #45d635d0
 _BUILT_IN = {c.__name__: c for c in (potentials.Morse, potentials.LennardJones, potentials.AreaPair, potentials.AreaPerimeter, potentials.PairArea, potentials.ModifiedLennardJones)}
 
 def _potential_to_dict(potential):
@@ -128,7 +117,26 @@ def _potential_from_dict(settings):
     try: return _BUILT_IN[kind](**given)
     except TypeError as error: raise ValueError(f"potential {kind} does not take these parameters: {given}; it takes {[f.name for f in dataclasses.fields(_BUILT_IN[kind])]}") from error
 
-# %% ../nbs/05_database.ipynb #613cef09
+# %% ../nbs/05_database.ipynb #c484cb32
+def _spec_to_dict(self) -> dict:
+    "The specification as plain numbers and strings, for TOML, JSON and Parquet."
+    plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "potential"}
+    return {**{k: list(v) if isinstance(v, tuple) else v for k, v in plain.items() if v is not None}, "potential": _potential_to_dict(self.potential)}
+
+DatabaseSpec.to_dict = _spec_to_dict
+
+def _spec_from_dict(cls, settings: dict) -> DatabaseSpec:
+    "The specification from such a dictionary; unknown names raise."
+    known = [f.name for f in dataclasses.fields(cls)]
+    for name in settings:
+        if name not in known: raise ValueError(f"{name!r} is no setting of a database; the settings are {', '.join(known)}")
+    given = dict(settings)
+    if isinstance(given.get("potential"), (dict, str)): given["potential"] = _potential_from_dict(given["potential"])
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+DatabaseSpec.from_dict = classmethod(_spec_from_dict)
+
+# %% ../nbs/05_database.ipynb #e2320a85
 _OPTIONAL = ("forces", "acceptance", "depth", "epochs", "index", "subset")
 
 def _check_rows(name, value, M, tail=(), dtype=np.float64):
@@ -138,7 +146,7 @@ def _check_rows(name, value, M, tail=(), dtype=np.float64):
     if array.dtype.kind not in "fiub" or array.shape != (M, *tail): raise ValueError(f"{name} must be numbers with the shape {(M, *tail)}, got {array.dtype} {array.shape}")
     return np.ascontiguousarray(array, dtype=dtype)
 
-# %% ../nbs/05_database.ipynb #61fe9685
+# %% ../nbs/05_database.ipynb #ee9efb19
 @dataclass(eq=False, repr=False)
 class Database:
     "Configurations with their energies; the rows of all arrays belong together."
@@ -168,26 +176,6 @@ class Database:
         for name, value in self.extra.items():
             if value.ndim != 2 or len(value) != M: raise ValueError(f"extra[{name!r}] must have the shape ({M}, k), got {value.shape}")
 
-    @classmethod
-    def from_arrays(cls,
-        positions, # (M, N, d), in R_c
-        width, # one width, or (M,), in R_c
-        energy=None, # (M,) energies per particle, in E_c; None: computed with `potential`
-        *,
-        forces=None, # (M, N, d), in E_c/R_c; None: computed if `potential` is given
-        potential=None, # computes what is missing
-        depth: int | None = None, # depth for a potential without reach
-        **columns, # acceptance, depth, epochs, index, subset, extra
-    ) -> Database:
-        "A database from arrays of your own; wraps the positions. With a potential the missing energies and forces are computed (protocol \"exact\")."
-        x, w, single = check_configurations(positions, width)
-        x = wrap(x, w) if len(x) else x
-        if energy is None and potential is None: raise ValueError("energy is missing; give the energies, or a potential to compute them")
-        if potential is not None and (energy is None or forces is None):
-            v, f = energy_and_forces(x, w, potential, depth=depth)
-            energy, forces = v if energy is None else energy, f if forces is None else forces
-        return cls(x, w, np.atleast_1d(energy), forces=forces, **columns)
-
     def __len__(self): return len(self.energy)
 
     def __getitem__(self, rows) -> Database:
@@ -198,41 +186,72 @@ class Database:
         take = lambda a: None if a is None else a[rows]
         return Database(self.positions[rows], self.width[rows], self.energy[rows], **{k: take(getattr(self, k)) for k in _OPTIONAL}, extra={k: v[rows] for k, v in self.extra.items()}, about=self.about, spec=self.spec)
 
-    def filter(self,
-        mask=None, # (M,) booleans, or a function of the database that returns them
-        *,
-        energy: tuple | None = None, # (low, high) energies per particle to keep, ends included; None for no limit
-        width: tuple | None = None, # (low, high) widths to keep, ends included
-    ) -> Database:
-        "The configurations within the limits."
-        keep = np.ones(len(self), bool) if mask is None else np.asarray(mask(self) if callable(mask) else mask)
-        if keep.dtype != bool or keep.shape != (len(self),): raise ValueError(f"mask must be {len(self)} booleans, got {keep.dtype} {keep.shape}")
-        for limits, values in ((energy, self.energy), (width, self.width)):
-            if limits is None: continue
-            low, high = (-np.inf if limits[0] is None else limits[0]), (np.inf if limits[1] is None else limits[1])
-            if low > high: raise ValueError(f"limits must be (low, high), got {limits!r}; swap them")
-            keep &= (values >= low) & (values <= high)
-        return self[keep]
+# %% ../nbs/05_database.ipynb #5ca663a6
+def _from_arrays(cls,
+    positions, # (M, N, d), in R_c
+    width, # one width, or (M,), in R_c
+    energy=None, # (M,) energies per particle, in E_c; None: computed with `potential`
+    *,
+    forces=None, # (M, N, d), in E_c/R_c; None: computed if `potential` is given
+    potential=None, # computes what is missing
+    depth: int | None = None, # depth for a potential without reach
+    **columns, # acceptance, depth, epochs, index, subset, extra
+) -> Database:
+    "A database from arrays of your own; wraps the positions. With a potential the missing energies and forces are computed (protocol \"exact\")."
+    x, w, single = check_configurations(positions, width)
+    x = wrap(x, w) if len(x) else x
+    if energy is None and potential is None: raise ValueError("energy is missing; give the energies, or a potential to compute them")
+    if potential is not None and (energy is None or forces is None):
+        v, f = energy_and_forces(x, w, potential, depth=depth)
+        energy, forces = v if energy is None else energy, f if forces is None else forces
+    return cls(x, w, np.atleast_1d(energy), forces=forces, **columns)
 
-    def split(self,
-        validation: float | None = None, # fraction for validation, in (0, 1); None: the stored split, or 0.2
-        seed: int = 0, # of the shuffle
-    ) -> tuple[Database, Database]:
-        "Training and validation part. The split is remembered in `subset` and kept when the database is saved; without arguments a remembered one is used again."
-        if validation is not None or self.subset is None:
-            n = round(len(self) * check_number("validation", 0.2 if validation is None else validation, above=0, high=1))
-            if not 0 < n < len(self): raise ValueError(f"validation={validation} leaves an empty part of {len(self)} configurations; choose another fraction")
-            self.subset = np.zeros(len(self), np.int64)
-            self.subset[np.random.default_rng(check_number("seed", seed, integer=True, low=0)).permutation(len(self))[:n]] = 1
-        return self[self.subset == 0], self[self.subset == 1]
+Database.from_arrays = classmethod(_from_arrays)
 
-    def with_forces(self) -> Database:
-        "The same database with forces, computed with the potential of its specification."
-        if self.forces is not None: return self
-        if self.spec is None: raise ValueError("forces need the potential, but the specification of this database is unknown; use Database.from_arrays(..., potential=...)")
-        return dataclasses.replace(self, forces=energy_and_forces(self.positions, self.width, self.spec.potential, depth=self.spec.depth)[1])
+# %% ../nbs/05_database.ipynb #e8324f58
+def _filter(self,
+    mask=None, # (M,) booleans, or a function of the database that returns them
+    *,
+    energy: tuple | None = None, # (low, high) energies per particle to keep, ends included; None for no limit
+    width: tuple | None = None, # (low, high) widths to keep, ends included
+) -> Database:
+    "The configurations within the limits."
+    keep = np.ones(len(self), bool) if mask is None else np.asarray(mask(self) if callable(mask) else mask)
+    if keep.dtype != bool or keep.shape != (len(self),): raise ValueError(f"mask must be {len(self)} booleans, got {keep.dtype} {keep.shape}")
+    for limits, values in ((energy, self.energy), (width, self.width)):
+        if limits is None: continue
+        low, high = (-np.inf if limits[0] is None else limits[0]), (np.inf if limits[1] is None else limits[1])
+        if low > high: raise ValueError(f"limits must be (low, high), got {limits!r}; swap them")
+        keep &= (values >= low) & (values <= high)
+    return self[keep]
 
-# %% ../nbs/05_database.ipynb #c484cb32
+Database.filter = _filter
+
+# %% ../nbs/05_database.ipynb #59386dff
+def _split(self,
+    validation: float | None = None, # fraction for validation, in (0, 1); None: the stored split, or 0.2
+    seed: int = 0, # of the shuffle
+) -> tuple[Database, Database]:
+    "Training and validation part. The split is remembered in `subset` and kept when the database is saved; without arguments a remembered one is used again."
+    if validation is not None or self.subset is None:
+        n = round(len(self) * check_number("validation", 0.2 if validation is None else validation, above=0, high=1))
+        if not 0 < n < len(self): raise ValueError(f"validation={validation} leaves an empty part of {len(self)} configurations; choose another fraction")
+        self.subset = np.zeros(len(self), np.int64)
+        self.subset[np.random.default_rng(check_number("seed", seed, integer=True, low=0)).permutation(len(self))[:n]] = 1
+    return self[self.subset == 0], self[self.subset == 1]
+
+Database.split = _split
+
+# %% ../nbs/05_database.ipynb #a8f61b28
+def _with_forces(self) -> Database:
+    "The same database with forces, computed with the potential of its specification."
+    if self.forces is not None: return self
+    if self.spec is None: raise ValueError("forces need the potential, but the specification of this database is unknown; use Database.from_arrays(..., potential=...)")
+    return dataclasses.replace(self, forces=energy_and_forces(self.positions, self.width, self.spec.potential, depth=self.spec.depth)[1])
+
+Database.with_forces = _with_forces
+
+# %% ../nbs/05_database.ipynb #fcd75224
 BLOCK = 16_384   # configurations between two updates of the progress bar
 
 def progress_bar(total, shown):
@@ -242,24 +261,28 @@ def progress_bar(total, shown):
         from tqdm.auto import tqdm
     return tqdm(total=total, disable=not shown, unit=" configurations", unit_scale=True)
 
+# %% ../nbs/05_database.ipynb #4d94897a
 def _draw_block(spec, share, width, epochs, first, count, workers):
     "Draws, relaxes and evaluates configurations first..first+count of a share."
     x, w = np.empty((count, spec.n_particles, spec.dimension)), np.full(count, width)
     relaxation_depth = spec.depth if spec.relaxation_depth is None else spec.relaxation_depth
-    _, bits = relax_batch(x, w, spec.potential, relaxer=spec.relaxer, epochs=epochs, max_delta=spec.max_delta, depth=relaxation_depth, protocol=spec.protocol,
+    _, bits, energy = relax_batch(x, w, spec.potential, relaxer=spec.relaxer, epochs=epochs, max_delta=spec.max_delta, depth=relaxation_depth, protocol=spec.protocol,
                           seed=spec.seed, share=share, first=first, random_start=True, workers=workers)
     x = wrap(x, w)
-    energy, forces = _evaluate(x, w, spec.potential, spec.depth, spec.protocol, workers, spec.forces)
+    forces = None
+    if spec.forces or np.isnan(energy).any(): energy, forces = _evaluate(x, w, spec.potential, spec.depth, spec.protocol, workers, spec.forces)
     last = min(10, epochs * spec.n_particles)
     rate = np.full(count, np.nan)
     if last and spec.relaxer == "descent": rate = sum((bits >> np.uint64(i)) & np.uint64(1) for i in range(last)) / last
     return dict(positions=x, width=w, energy=energy, forces=forces if spec.forces else None, acceptance=rate,
                 depth=depths(spec.potential, w, spec.depth, spec.protocol), epochs=np.full(count, epochs), index=np.arange(first, first + count))
 
+# %% ../nbs/05_database.ipynb #b60b05fb
 def _join(blocks):
     "Blocks of rows as one."
     return {k: None if blocks[0][k] is None else np.concatenate([b[k] for b in blocks]) for k in blocks[0]}
 
+# %% ../nbs/05_database.ipynb #52f41bd8
 def _draw_share(spec, share, width, epochs, count, workers, progress):
     "One share: drawn until it is full, cut to the lowest energies."
     wanted, blocks, got, first = math.ceil(count / spec.keep), [], 0, 0
@@ -277,7 +300,7 @@ def _draw_share(spec, share, width, epochs, count, workers, progress):
     lowest = np.sort(np.argsort(rows["energy"], kind="stable")[:count])
     return {k: None if v is None else v[lowest] for k, v in rows.items()}
 
-# %% ../nbs/05_database.ipynb #5ca54f85
+# %% ../nbs/05_database.ipynb #cbb8e0d9
 @dataclass(frozen=True)
 class Estimate:
     "What a database will take."
@@ -288,6 +311,7 @@ class Estimate:
 
     def __str__(self): return f"{self.drawn:,} configurations to draw: about {self.seconds:.1f} s on {self.workers} threads, {self.megabytes:.0f} MB"
 
+# %% ../nbs/05_database.ipynb #e704a7f1
 def estimate(
     spec: DatabaseSpec, # the specification
     workers: int | None = None, # threads; None: all cores
@@ -306,6 +330,7 @@ def estimate(
     row = 8 * (spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6)
     return Estimate(drawn, float(np.mean(rate)) * drawn, drawn * row / 1e6, n_workers(workers))
 
+# %% ../nbs/05_database.ipynb #677cd501
 def generate(
     spec: DatabaseSpec, # what to make
     *,
@@ -320,7 +345,7 @@ def generate(
         rows = _join([_draw_share(spec, i, w, e, count, workers, bar) for i, (w, e, count) in enumerate(spec.shares()) if count])
     return Database(**rows, spec=spec)
 
-# %% ../nbs/05_database.ipynb #5ca663a6
+# %% ../nbs/05_database.ipynb #f630731d
 SCHEMA = 1
 
 def _content_hash(db):
@@ -352,7 +377,7 @@ def whole_file(path, write):
     finally:
         if os.path.exists(temporary): os.unlink(temporary)
 
-# %% ../nbs/05_database.ipynb #bb07655b
+# %% ../nbs/05_database.ipynb #4e8c8a38
 def _to_parquet(db, path):
     "Writes every column, with the specification in the metadata."
     import pyarrow as pa, pyarrow.parquet as pq
@@ -368,6 +393,7 @@ def _to_parquet(db, path):
     table = pa.table(columns).replace_schema_metadata({"pes_toy": json.dumps(header)})
     whole_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
+# %% ../nbs/05_database.ipynb #44ea7473
 def _from_parquet(path):
     "Reads and checks such a file."
     import pyarrow as pa, pyarrow.parquet as pq
@@ -385,12 +411,13 @@ def _from_parquet(path):
     if _content_hash(db) != header["hash"]: raise ValueError(f"{str(path)!r} does not hold what was written (its hash differs); make it again with generate")
     return db
 
+# %% ../nbs/05_database.ipynb #339d9505
 def _spec_or_none(settings):
     "The stored specification; None where it was unknown or held a potential of the user's own."
     if settings is None or settings["potential"]["type"] == "Potential": return None
     return DatabaseSpec.from_dict(settings)
 
-# %% ../nbs/05_database.ipynb #76f65159
+# %% ../nbs/05_database.ipynb #8d51e603
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width", depthOfSurroundingCells="depth", numberOfSurroundingCells="depth", potentialEnergy="energy")
 
 def _to_json(db, path):
@@ -420,7 +447,7 @@ def _from_json(path):
     if named["positions"].ndim != 3: raise ValueError(f"{str(path)!r}: particleCoordinates must be a list of positions for each row, got the shape {named['positions'].shape}")
     return Database(**named, extra={k: v for k, v in arrays.items() if k not in _JSON_NAMES and v.ndim == 2})
 
-# %% ../nbs/05_database.ipynb #e8324f58
+# %% ../nbs/05_database.ipynb #4925eb41
 def load(
     path, # a .parquet file of this package, or a .json file in the thesis's layout
 ) -> Database: # the database
@@ -446,7 +473,7 @@ def concat(
     spec = databases[0].spec if all(db.spec == databases[0].spec for db in databases) else None
     return Database(**{k: join(k) for k in ("positions", "width", "energy", *_OPTIONAL)}, extra=extra, about=databases[0].about if shared else {}, spec=spec)
 
-# %% ../nbs/05_database.ipynb #a313c9fc
+# %% ../nbs/05_database.ipynb #4db31be3
 def _save(self,
     path, # where to; .parquet (everything) or .json (the thesis's layout)
 ) -> Path: # the path
@@ -457,7 +484,7 @@ def _save(self,
 
 Database.save = _save
 
-# %% ../nbs/05_database.ipynb #cdbdde7e
+# %% ../nbs/05_database.ipynb #bf7a1ece
 def _statistics(self) -> dict:
     "Number, ranges and quantiles in one dictionary."
     q = np.quantile(self.energy, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]) if len(self) else np.full(7, np.nan)
@@ -489,11 +516,12 @@ def _html(self):
 
 Database.statistics, Database.frame, Database.__repr__, Database._repr_html_ = _statistics, _frame, _brief, _html
 
-# %% ../nbs/05_database.ipynb #b60b05fb
+# %% ../nbs/05_database.ipynb #b2afebae
 def _axes(ax, size=(5.5, 3.2)):
     import matplotlib.pyplot as plt
     return ax or plt.subplots(figsize=size, layout="constrained")[1]
 
+# %% ../nbs/05_database.ipynb #8aed8c5f
 def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     "Distribution of the energies (figure 14a); the highest 1 - keep are left out. Returns the Axes."
     ax = _axes(ax)
@@ -501,6 +529,7 @@ def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     ax.set(xlabel="energy per particle ($E_c$)", ylabel="configurations")
     return ax
 
+# %% ../nbs/05_database.ipynb #bd9cb374
 def _plot_percentiles(self, ax=None, label=None):
     "Energy against percentile (figures 12 and 15). Returns the Axes."
     ax = _axes(ax)
@@ -509,6 +538,7 @@ def _plot_percentiles(self, ax=None, label=None):
     if label is not None: ax.legend()
     return ax
 
+# %% ../nbs/05_database.ipynb #2f4eb56b
 def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     "Quantiles of the energy against the width of the cell (figure 14b). Returns the Axes."
     ax = _axes(ax)
@@ -521,6 +551,7 @@ def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     ax.legend()
     return ax
 
+# %% ../nbs/05_database.ipynb #62d3e4f5
 def _plot_gallery(self, rows=None, n=8, depth=1, seed=0):
     "Some configurations with their images (figure 13): `rows`, or `n` at random. Returns the array of Axes."
     import matplotlib.pyplot as plt

@@ -24,12 +24,14 @@ def check_protocol(protocol):
     if protocol not in PROTOCOLS: raise ValueError(f"protocol must be 'exact' or 'thesis', got {protocol!r}")
     return protocol
 
+# %% ../nbs/02_energy.ipynb #225eb987
 def check_potential(potential):
     "A potential of chapter 1, or one of the user's own."
     if not hasattr(potential, "_kernels") or isinstance(potential, type):
         raise TypeError(f"potential must be a potential such as ModifiedLennardJones(), got {potential!r}; wrap functions of your own in Potential(...)")
     return potential
 
+# %% ../nbs/02_energy.ipynb #9c3c56fe
 def depths(
     potential, # the potential
     widths: np.ndarray, # (M,), in R_c
@@ -50,7 +52,7 @@ def depths(
         raise ValueError(f"width {widths[np.argmax(found)]:.6g} with depth {found.max():.0f} needs more than {MOST_POINTS:,} lattice points; make the cell wider or the depth smaller")
     return found.astype(np.int64)
 
-# %% ../nbs/02_energy.ipynb #9c3c56fe
+# %% ../nbs/02_energy.ipynb #fc731be5
 HALF, FULL, THESIS = range(3)
 
 @kernel
@@ -74,6 +76,7 @@ def _neighbours(x, i, w, offsets, reach2, half, disp, dist, owner, central):
                 count += 1
     return count
 
+# %% ../nbs/02_energy.ipynb #0ab34a61
 @kernel
 def _third_side(disp, a, b):
     "Distance between two listed points."
@@ -83,7 +86,7 @@ def _third_side(disp, a, b):
         r2 += t * t
     return math.sqrt(r2)
 
-# %% ../nbs/02_energy.ipynb #fc731be5
+# %% ../nbs/02_energy.ipynb #c08f8daf
 @kernel
 def _cell_energy(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner, central):
     "Energy of one cell, N v; nan if two particles coincide."
@@ -105,7 +108,7 @@ def _cell_energy(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner,
         total += (2.0 * w2 * pairs + 6.0 * w3 * triangles) if mode == HALF else (w2 * pairs + 2.0 * w3 * triangles)
     return total
 
-# %% ../nbs/02_energy.ipynb #0ab34a61
+# %% ../nbs/02_energy.ipynb #4f0de70e
 @kernel
 def _add_along(f, owner_a, owner_b, disp, a, b, pull):
     "A pair of listed points (b = -1: the particle at the origin) pulls along the line between them."
@@ -114,6 +117,7 @@ def _add_along(f, owner_a, owner_b, disp, a, b, pull):
         f[owner_a, c] -= pull * t
         f[owner_b, c] += pull * t
 
+# %% ../nbs/02_energy.ipynb #7e767096
 @kernel
 def _cell_forces(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner, central, f):
     "Energy of one cell; adds the forces, minus its derivative, to f (N, d)."
@@ -142,7 +146,7 @@ def _cell_forces(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner,
         total += u2 * pairs + u3 * triangles
     return total
 
-# %% ../nbs/02_energy.ipynb #bf5c7c37
+# %% ../nbs/02_energy.ipynb #9ea3c44b
 @kernel(inline=True)
 def _room(n, d):
     "Room for the lists of n points."
@@ -162,7 +166,7 @@ def _batch_forces(x, w, which, offsets, kind, p, w2, w3, reach, mode, energy, fo
         forces[m] = 0.0
         energy[m] = _cell_forces(x[m], w[m], offsets, kind, p, w2, w3, reach, mode, disp, dist, owner, central, forces[m]) / x.shape[1]
 
-# %% ../nbs/02_energy.ipynb #62fd65fb
+# %% ../nbs/02_energy.ipynb #1f7f3f5c
 @kernel
 def _copies(box, w, n, side, shift):
     "The boxes along one axis that hold a coordinate of box 1..n: its own (first) and, beside a face, those in the rim; returns how many."
@@ -171,6 +175,7 @@ def _copies(box, w, n, side, shift):
     if box == n: side[count], shift[count], count = 0, -w, count + 1
     return count
 
+# %% ../nbs/02_energy.ipynb #9c925721
 @kernel(inline=True)
 def _place(x, i, box, dx, dy, dz, start, points, owner):
     "Puts particle i, shifted, into the next free place of a box."
@@ -181,6 +186,7 @@ def _place(x, i, box, dx, dy, dz, start, points, owner):
     if x.shape[1] > 1: points[1, q] = x[i, 1] + dy
     if x.shape[1] > 2: points[2, q] = x[i, 2] + dz
 
+# %% ../nbs/02_energy.ipynb #8fd3f08b
 @kernel
 def _boxes(x, w, n, g, start, points, owner):
     "Sorts particles and the images in the rim into g[0] x g[1] x g[2] boxes. Without room in `owner` it only counts, two places ahead."
@@ -202,6 +208,7 @@ def _boxes(x, w, n, g, start, points, owner):
             if counting: start[box + 2] += 1
             else: _place(x, i, box, shift[0, u], shift[1, v], shift[2, t], start, points, owner)
 
+# %% ../nbs/02_energy.ipynb #5f633248
 @kernel(inline=True)
 def _later(points, q, begin, end, reach2, seen, near, count):
     "Adds the points begin..end within reach of point q to the lists `seen` and near[3] = r^2; returns the new length."
@@ -213,6 +220,7 @@ def _later(points, q, begin, end, reach2, seen, near, count):
         count += r2 < reach2
     return count
 
+# %% ../nbs/02_energy.ipynb #2cb7b918
 @kernel(inline=True)
 def _measure(points, q, seen, near, count, tiny):
     "Fills in near = (dx, dy, dz, r) for the listed points; False if one of them coincides with point q."
@@ -224,6 +232,7 @@ def _measure(points, q, seen, near, count, tiny):
         near[3, a] = math.sqrt(near[3, a])
     return apart
 
+# %% ../nbs/02_energy.ipynb #f02b9c8b
 @kernel(inline=True)
 def _triangles(near, count, reach, perimeter, first, second, third):
     "Lists the triangles of a particle and two of its listed neighbours below the reach and the perimeter; returns how many."
@@ -237,7 +246,7 @@ def _triangles(near, count, reach, perimeter, first, second, third):
             m += (t < reach) & (r + near[3, b] + t < perimeter)
     return m
 
-# %% ../nbs/02_energy.ipynb #7e767096
+# %% ../nbs/02_energy.ipynb #a987bba1
 @kernel(inline=True)
 def _corner_energy(kind, p, u2, u3, cutoff, near, count, first, second, third, m):
     "Energy of the pairs and the m listed triangles of one particle with its later neighbours."
@@ -248,6 +257,7 @@ def _corner_energy(kind, p, u2, u3, cutoff, near, count, first, second, third, m
     for t in range(m): triangles += _triplet_value(kind, p, near[3, first[t]], near[3, second[t]], third[t])
     return u2 * pairs + u3 * triangles
 
+# %% ../nbs/02_energy.ipynb #c7a8d52a
 @kernel(inline=True)
 def _corner_forces(kind, p, u2, u3, cutoff, near, count, first, second, third, m, pull, fn):
     "The same with forces: fn[:, a] on neighbour a, and minus their sum, on the particle itself, in fn[:, count]."
@@ -277,7 +287,7 @@ def _corner_forces(kind, p, u2, u3, cutoff, near, count, first, second, third, m
             fn[c, count] -= fn[c, a]
     return u2 * pairs + u3 * triangles
 
-# %% ../nbs/02_energy.ipynb #f32e5e37
+# %% ../nbs/02_energy.ipynb #dc1104ae
 @kernel
 def _boxed_energy(x, w, n, g, kind, p, w2, w3, reach, with_forces, f):
     "Energy of one large cell, N v, through boxes; adds the forces to f (N, d) if asked."
@@ -315,6 +325,7 @@ def _boxed_energy(x, w, n, g, kind, p, w2, w3, reach, with_forces, f):
         for c in range(d): f[owner[q], c] += pushed[q, c]
     return total
 
+# %% ../nbs/02_energy.ipynb #79c06a3e
 @kernel
 def _batch_boxed(x, w, which, n, kind, p, w2, w3, reach, with_forces, energy, forces):
     "Energies per particle (and forces) of the configurations `which`; n boxes of at least the reach along each axis."
@@ -327,7 +338,7 @@ def _batch_boxed(x, w, which, n, kind, p, w2, w3, reach, with_forces, energy, fo
             energy[m] = _boxed_energy(x[m], w[m], n[m], g, kind, p, w2, w3, reach, True, forces[m]) / x.shape[1]
         else: energy[m] = _boxed_energy(x[m], w[m], n[m], g, kind, p, w2, w3, reach, False, x[m]) / x.shape[1]
 
-# %% ../nbs/02_energy.ipynb #9c3065d8
+# %% ../nbs/02_energy.ipynb #e07cf032
 BOXED_FROM = 24   # particles from which boxes pay
 
 def n_workers(
@@ -358,7 +369,7 @@ def kernels_of(potential):
 _IN_ORDER = [_neighbours, _third_side, _cell_energy, _add_along, _cell_forces, _room, _batch_energy, _batch_forces, _copies, _place, _boxes, _later, _measure, _triangles, _corner_energy, _corner_forces, _boxed_energy, _batch_boxed]
 pes_toy_energy = types.SimpleNamespace(**{k.__name__: k for k in _IN_ORDER})
 
-# %% ../nbs/02_energy.ipynb #1f7f3f5c
+# %% ../nbs/02_energy.ipynb #80caa6d8
 def first_coincidence(x, w, depth):
     "The configuration and the two particles that stand in one place; None if there are none."
     for m in range(len(x)):
@@ -369,6 +380,7 @@ def first_coincidence(x, w, depth):
             if same.any(): return m, i, int(np.argwhere(same)[0][1])
     return None
 
+# %% ../nbs/02_energy.ipynb #b7ee7e49
 def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     "Energies (M,) and forces (M, N, d) of checked configurations."
     M, N, d = x.shape
@@ -391,6 +403,7 @@ def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     if not np.isfinite(energy).all(): _explain(x, w, D, energy, potential)
     return energy, forces
 
+# %% ../nbs/02_energy.ipynb #d5b234d9
 def _explain(x, w, D, energy, potential):
     "Raises for energies that are not finite."
     bad = np.flatnonzero(~np.isfinite(energy))
@@ -400,7 +413,7 @@ def _explain(x, w, D, energy, potential):
         raise ValueError(f"positions of particles {min(i, j)} and {max(i, j)} of configuration {bad[m]} coincide (or are images of each other); move one of them")
     raise ValueError(f"positions of configuration {bad[0]} give an energy of {energy[bad[0]]}, too large for a float with {potential!r}; move the closest particles apart")
 
-# %% ../nbs/02_energy.ipynb #9c925721
+# %% ../nbs/02_energy.ipynb #497b6928
 def energy_per_particle(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -416,6 +429,7 @@ def energy_per_particle(
     energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
     return float(energy[0]) if single else energy
 
+# %% ../nbs/02_energy.ipynb #62b15189
 def energy_and_forces(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -430,6 +444,7 @@ def energy_and_forces(
     energy, forces = _evaluate(x, w, potential, depth, "exact", workers, True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
+# %% ../nbs/02_energy.ipynb #083301b6
 def forces(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -441,7 +456,7 @@ def forces(
     "Minus the derivative of the energy of a cell, N v, with respect to the positions; images move with their particle. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #d5b234d9
+# %% ../nbs/02_energy.ipynb #03048e5b
 def brute_force_energy(
     positions, # (N, d), in R_c
     width: float, # in R_c
@@ -460,7 +475,7 @@ def brute_force_energy(
             if potential.triplet_weight: total += 6 * potential.triplet_weight * potential.triplet(r[i, j], r[i, k], r[j, k]).sum()
     return total / len(r)
 
-# %% ../nbs/02_energy.ipynb #083301b6
+# %% ../nbs/02_energy.ipynb #e1758fe8
 @dataclass(frozen=True)
 class Cost:
     "Number of ordered terms in one energy (appendix B)."

@@ -97,6 +97,7 @@ def _triplet_area_pair(p, a, b, c):
     return (short * A2 * k + long, short * (_area_squared_slope(a, b, c) * k - 12.0 * A2 * x / a) + slope,
             short * (_area_squared_slope(b, c, a) * k - 12.0 * A2 * y / b) + slope, short * (_area_squared_slope(c, a, b) * k - 12.0 * A2 * z / c) + slope)
 
+# %% ../nbs/01_potentials.ipynb #efa71a79
 @kernel
 def _triplet_area_perimeter(p, a, b, c):
     "Equation 7 and its derivatives."
@@ -106,6 +107,7 @@ def _triplet_area_perimeter(p, a, b, c):
     slope = -12.0 * g * A2 / q - 6.0 * long / q
     return (g * A2 + long, g * _area_squared_slope(a, b, c) + slope, g * _area_squared_slope(b, c, a) + slope, g * _area_squared_slope(c, a, b) + slope)
 
+# %% ../nbs/01_potentials.ipynb #22e1c96b
 @kernel
 def _triplet_pair_area(p, a, b, c):
     "Equation 8 and its derivatives."
@@ -116,7 +118,7 @@ def _triplet_pair_area(p, a, b, c):
     return ((x + y + z) / 6.0 + g * A, -2.0 * x / a + h * _area_squared_slope(a, b, c) + slope,
             -2.0 * y / b + h * _area_squared_slope(b, c, a) + slope, -2.0 * z / c + h * _area_squared_slope(c, a, b) + slope)
 
-# %% ../nbs/01_potentials.ipynb #efa71a79
+# %% ../nbs/01_potentials.ipynb #2da72242
 @kernel
 def _triplet_slope(kind, p, a, b, c):
     "V_3(a, b, c) and its three derivatives."
@@ -135,7 +137,7 @@ def _triplet_value(kind, p, a, b, c):
     "V_3(a, b, c)."
     return _triplet_slope(kind, p, a, b, c)[0]
 
-# %% ../nbs/01_potentials.ipynb #22e1c96b
+# %% ../nbs/01_potentials.ipynb #eb4753bf
 @kernel
 def _pair_array(kind, p, r, out):
     "V_2 and its slope for a flat array of distances."
@@ -146,7 +148,7 @@ def _triplet_array(kind, p, a, b, c, out):
     "V_3 and its slopes for flat arrays of sides."
     for i in range(a.size): out[i, 0], out[i, 1], out[i, 2], out[i, 3] = _triplet_slope(kind, p, a[i], b[i], c[i])
 
-# %% ../nbs/01_potentials.ipynb #eb4753bf
+# %% ../nbs/01_potentials.ipynb #3863cc7e
 def _distances(**named):
     "Broadcast distances, or an error that names the one that is not a positive finite number."
     arrays = []
@@ -158,6 +160,7 @@ def _distances(**named):
         arrays.append(array.astype(np.float64))
     return np.broadcast_arrays(*arrays)
 
+# %% ../nbs/01_potentials.ipynb #32acaa40
 class _Contract:
     "What every potential can do, built on its compiled pair and triplet functions."
     kind, pair_weight, triplet_weight = -1, 0.0, 1.0
@@ -215,7 +218,7 @@ class _Contract:
         ax.legend()
         return ax
 
-# %% ../nbs/01_potentials.ipynb #31a9dab1
+# %% ../nbs/01_potentials.ipynb #bcdf4e52
 class _BuiltIn(_Contract):
     "A potential of the package: a frozen dataclass whose fields are finite numbers above zero."
     def __post_init__(self):
@@ -225,7 +228,7 @@ class _BuiltIn(_Contract):
     def parameters(self): return np.array(dataclasses.astuple(self))
     def _repr_latex_(self): return f"${self.equation}$"
 
-# %% ../nbs/01_potentials.ipynb #32acaa40
+# %% ../nbs/01_potentials.ipynb #a10b97ee
 @dataclass(frozen=True)
 class Morse(_BuiltIn):
     "Morse potential, equation 2: a bond with a well of depth D_e at r_e."
@@ -243,7 +246,7 @@ class LennardJones(_BuiltIn):
     kind, pair_weight, triplet_weight = LENNARD_JONES, 1.0, 0.0
     equation = r"V_2 = \epsilon\left((r_m/r)^{12} - 2 (r_m/r)^6\right)"
 
-# %% ../nbs/01_potentials.ipynb #97485ce9
+# %% ../nbs/01_potentials.ipynb #876096d8
 @dataclass(frozen=True)
 class AreaPair(_BuiltIn):
     "Equation 6: repulsion by area and pairs, attraction by the perimeter."
@@ -270,7 +273,7 @@ class PairArea(_BuiltIn):
     equation = (r"V_3 = \frac{E_c}{6}\left(\frac{R_c^{12}}{a^{12}}+\frac{R_c^{12}}{b^{12}}+\frac{R_c^{12}}{c^{12}}\right)"
                 r" - 1458\sqrt3E_c\frac{A}{R_c^2}\frac{R_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #6226f7ea
+# %% ../nbs/01_potentials.ipynb #cbb9fb66
 @dataclass(frozen=True)
 class ModifiedLennardJones(_BuiltIn):
     "Equation 10 (corrected for any R_c): Lennard-Jones in the mean side, zero with zero slope at R_0."
@@ -297,7 +300,7 @@ class ModifiedLennardJones(_BuiltIn):
         tilt = -2.0 * self.n * y / self.R_0 * (1.0 - y)
         return np.array([self.E_c, self.R_c, self.n, self.R_0, y * (2.0 - y) - tilt * self.R_0, tilt])
 
-# %% ../nbs/01_potentials.ipynb #1776905c
+# %% ../nbs/01_potentials.ipynb #a1a247a6
 def _compiled(function, arguments):
     "The function as a numba scalar function of `arguments` distances; through Python where numba cannot compile it."
     probe = (1.1, 1.3, 1.2)[:arguments]
@@ -321,7 +324,7 @@ def _call1(f, a): return float(f(a))
 def _call3(f, a, b, c): return float(f(a, b, c))
 _CALL = {1: _call1, 3: _call3}
 
-# %% ../nbs/01_potentials.ipynb #4ecfe613
+# %% ../nbs/01_potentials.ipynb #0e8598b8
 def _slope1(f, df):
     "Value and slope of a pair function, numerically without df."
     if df is None:
@@ -346,7 +349,7 @@ def rebuild(kernels, scope, **functions):
         scope[k.__name__] = numba.njit(nogil=True, error_model="numpy", inline=k.targetoptions["inline"])(f)
     return types.SimpleNamespace(**{k.__name__: scope[k.__name__] for k in kernels})
 
-# %% ../nbs/01_potentials.ipynb #f8395afe
+# %% ../nbs/01_potentials.ipynb #45e6f04c
 class Potential(_Contract):
     "A potential of your own, from a pair and a triplet function of distances; immutable, checked when made."
     def __init__(self,
@@ -389,7 +392,7 @@ class Potential(_Contract):
         if "arrays" not in self._cache: self._cache["arrays"] = rebuild([_pair_array, _triplet_array], globals(), **self.functions)
         return self._cache["arrays"]._pair_array, self._cache["arrays"]._triplet_array
 
-# %% ../nbs/01_potentials.ipynb #a1a247a6
+# %% ../nbs/01_potentials.ipynb #d7a22b33
 def _zero1(r): return 0.0
 def _zero3(a, b, c): return 0.0
 

@@ -27,15 +27,18 @@ def _mix(z):
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
+# %% ../nbs/04_relaxation.ipynb #d5eeec96
 @kernel(inline=True)
 def _rotate(z, k):
     return (z << np.uint64(k)) | (z >> np.uint64(64 - k))
 
+# %% ../nbs/04_relaxation.ipynb #60e79732
 @kernel(inline=True)
 def _streams(lanes):
     "The state of `lanes` generators; four arrays, so that the compiler sees that they do not overlap."
     return np.empty(lanes, np.uint64), np.empty(lanes, np.uint64), np.empty(lanes, np.uint64), np.empty(lanes, np.uint64)
 
+# %% ../nbs/04_relaxation.ipynb #52a398e8
 @kernel(inline=True)
 def _seed(seed, share, index, state, l):
     "The stream of one configuration, into lane l."
@@ -45,6 +48,7 @@ def _seed(seed, share, index, state, l):
     state[0][l], state[1][l] = _mix(c), _mix(c ^ b)
     state[2][l], state[3][l] = _mix(c + np.uint64(0x8CB92BA72F3D8DD7)), _mix(_rotate(c, 17) ^ a)
 
+# %% ../nbs/04_relaxation.ipynb #9f3cedf3
 @kernel(inline=True)
 def _draw(state, lanes, out, row):
     "The next uniform number in [0, 1) of each lane, into out[row] (xoshiro256++, upper 53 bits)."
@@ -57,6 +61,7 @@ def _draw(state, lanes, out, row):
         a[l], b[l], c[l], d[l] = s0 ^ s3, s1 ^ s2, s2 ^ (s1 << np.uint64(17)), _rotate(s3, 45)
         out[row, l] = np.float64(np.int64(r >> np.uint64(11))) * (1.0 / 9007199254740992.0)
 
+# %% ../nbs/04_relaxation.ipynb #62c9a636
 @kernel
 def uniforms(seed, share, index, n):
     "The first n uniform numbers of a configuration's stream."
@@ -67,7 +72,7 @@ def uniforms(seed, share, index, n):
         out[i] = row[0, 0]
     return out
 
-# %% ../nbs/04_relaxation.ipynb #9f3cedf3
+# %% ../nbs/04_relaxation.ipynb #2d38b983
 @kernel(inline=True)
 def _surroundings(x, images, p, at, w, offsets, reach2, stale, disp, dist, tag):
     "Lists what particle p would see from the point `at`. tag: its own image (live images), or any image (stale ones). Returns the number."
@@ -89,6 +94,7 @@ def _surroundings(x, images, p, at, w, offsets, reach2, stale, disp, dist, tag):
                 count += 1
     return count
 
+# %% ../nbs/04_relaxation.ipynb #740c0209
 @kernel
 def _moved_energy(x, images, p, at, w, offsets, kind, q, w2, w3, reach, stale, disp, dist, tag):
     "The terms of N v that contain particle p, if it stood at the point `at`."
@@ -106,7 +112,7 @@ def _moved_energy(x, images, p, at, w, offsets, kind, q, w2, w3, reach, stale, d
                 else: triangles += 0.5 * v if tag[a] or tag[b] else v
     return 2.0 * w2 * pairs + 6.0 * w3 * triangles
 
-# %% ../nbs/04_relaxation.ipynb #554ab209
+# %% ../nbs/04_relaxation.ipynb #947e2dcc
 LIVE, STALE, WHOLE = range(3)
 
 @kernel(inline=True)
@@ -119,6 +125,7 @@ def _step(x, p, w, max_delta, state, row, at):
         elif t > w: t = t - w
         at[c] = t
 
+# %% ../nbs/04_relaxation.ipynb #baf51b53
 @kernel
 def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted):
     "The descent of one configuration, in place. accepted: per epoch (or empty). Returns the accepted steps as bits, the last one lowest."
@@ -151,13 +158,14 @@ def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, stat
             if len(accepted) > 0: accepted[epoch] += keep
     return bits
 
-# %% ../nbs/04_relaxation.ipynb #e62b43d9
+# %% ../nbs/04_relaxation.ipynb #5028ac10
 @kernel(inline=True)
 def _pair_row(i, j):
     "The row of a pair in a table of unordered pairs."
     low, high = min(i, j), max(i, j)
     return high * (high - 1) // 2 + low
 
+# %% ../nbs/04_relaxation.ipynb #80c3ae86
 @kernel(inline=True)
 def _triple_row(i, j, k):
     "The row of a triangle in a table of unordered triples."
@@ -165,9 +173,10 @@ def _triple_row(i, j, k):
     middle = i + j + k - low - high
     return high * (high - 1) * (high - 2) // 6 + middle * (middle - 1) // 2 + low
 
+# %% ../nbs/04_relaxation.ipynb #8d54b68b
 @kernel(inline=True)
-def _lane_distances(pos, new, w, near, s, a, j):
-    "Shortest distance from the proposed position to particle j and its two components, into rows 3a.. of near; the distance into row a of s."
+def _lane_distances(pos, new, w, near, a, j):
+    "Shortest distance from the proposed position to particle j and its two components, into the first three parts of near[a]."
     for l in range(LANES):
         t = abs(pos[2 * j, l] - new[0, l])
         u = w[l] - t
@@ -175,12 +184,11 @@ def _lane_distances(pos, new, w, near, s, a, j):
         v = abs(pos[2 * j + 1, l] - new[1, l])
         u = w[l] - v
         v = v if v < u else u
-        r = math.sqrt(t * t + v * v)
-        near[3 * a, l] = r
-        near[3 * a + 1, l] = t
-        near[3 * a + 2, l] = v
-        s[a, l] = r
+        near[a, l] = math.sqrt(t * t + v * v)
+        near[a, LANES + l] = t
+        near[a, 2 * LANES + l] = v
 
+# %% ../nbs/04_relaxation.ipynb #3274ff1e
 @kernel(inline=True)
 def _unrolled(x, y, z, w):
     "Of three shortest distances along one axis: do they wind around the cell, and the extents of the triangle for the two best ways to unroll it."
@@ -194,14 +202,15 @@ def _unrolled(x, y, z, w):
     second = w - middle
     return winds, first * first, second * second
 
+# %% ../nbs/04_relaxation.ipynb #8962f32b
 @kernel(inline=True)
 def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
     "Mean side of the triangle p, j, k; whether it closes; and the bound that tells if other images may matter (look < 9/4 R_0^2)."
     for l in range(LANES):
-        mean = (near[3 * a, l] + near[3 * b, l] + far[3 * jk, l]) * (1.0 / 3.0)
+        mean = (near[a, l] + near[b, l] + far[jk, l]) * (1.0 / 3.0)
         s[row, l] = mean
-        winds_x, first_x, second_x = _unrolled(near[3 * a + 1, l], near[3 * b + 1, l], far[3 * jk + 1, l], w[l])
-        winds_y, first_y, second_y = _unrolled(near[3 * a + 2, l], near[3 * b + 2, l], far[3 * jk + 2, l], w[l])
+        winds_x, first_x, second_x = _unrolled(near[a, LANES + l], near[b, LANES + l], far[jk, LANES + l], w[l])
+        winds_y, first_y, second_y = _unrolled(near[a, 2 * LANES + l], near[b, 2 * LANES + l], far[jk, 2 * LANES + l], w[l])
         x, y = second_x + first_y, first_x + second_y
         x = x if x < y else y
         opens = winds_x | winds_y
@@ -210,7 +219,7 @@ def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
         look[row, l] = x if mean < R_0 else 1e300
         closed[row, l] = 0.0 if opens else 1.0
 
-# %% ../nbs/04_relaxation.ipynb #777ce2a8
+# %% ../nbs/04_relaxation.ipynb #4b375866
 @kernel
 def _all_images(pos, new, w, j, k, l, q, ways):
     "Energy of the triangle p, j, k of one lane over all images: in each axis three ways to unroll the circle. ways: room for (axis, way, sides and extent)."
@@ -231,25 +240,25 @@ def _all_images(pos, new, w, j, k, l, q, ways):
                 total += _modified(q, (math.sqrt(a) + math.sqrt(b) + math.sqrt(t)) * (1.0 / 3.0))[0]
     return total
 
+# %% ../nbs/04_relaxation.ipynb #794e9abd
 @kernel(inline=True)
-def _lane_energies(s, v, closed, rows, q):
-    "Equation 10 for whole rows of mean sides."
+def _lane_energies(s, row, v, at, begin, weight, closed, q):
+    "Weighted energies (equation 10) of the mean sides s[row], into v[at] from column `begin`; zero where a triangle does not close."
     E, R, n, R_0, shift, tilt = q[0], q[1], q[2], q[3], q[4], q[5]
     if n == 6.0:
-        for row in range(rows):
-            for l in range(LANES):
-                y = R / s[row, l]
-                y = y * y
-                y = y * y * y
-                t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
-                v[row, l] = (t if s[row, l] < R_0 else 0.0) * closed[row, l]
-        return
-    for row in range(rows):
+        for l in range(LANES):
+            y = R / s[row, l]
+            y = y * y
+            y = y * y * y
+            t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
+            v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
+    else:
         for l in range(LANES):
             y = (R / s[row, l]) ** n
             t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
-            v[row, l] = (t if s[row, l] < R_0 else 0.0) * closed[row, l]
+            v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
 
+# %% ../nbs/04_relaxation.ipynb #ea0c2f38
 @kernel(inline=True)
 def _lane_look(look, row, limit, lanes):
     "Lists the lanes of this row that need a second look; returns how many."
@@ -259,24 +268,21 @@ def _lane_look(look, row, limit, lanes):
         count += look[row, l] < limit
     return count
 
+# %% ../nbs/04_relaxation.ipynb #9c18da11
 @kernel(inline=True)
-def _lane_compare(v, e, known, weight, rows, after, before, keep, first):
-    "Sums the new and the known terms of the moved particle; keep = 1 where the energy does not rise."
-    for l in range(LANES): after[l], before[l] = 0.0, 0.0
-    for row in range(rows):
-        at, u = known[row], weight[row]
-        for l in range(LANES):
-            after[l] += u * v[row, l]
-            before[l] += u * e[at, l]
-    for l in range(LANES): keep[l] = 1.0 if first or after[l] <= before[l] else 0.0
+def _lane_add(new, row, old, at, begin, after, before):
+    "Adds a row of new and of known terms."
+    for l in range(LANES):
+        after[l] += new[row, begin + l]
+        before[l] += old[at, begin + l]
 
+# %% ../nbs/04_relaxation.ipynb #c0a5d712
 @kernel(inline=True)
-def _lane_keep(rows, new, table, at, keep):
-    "Writes rows of `new` into the rows `at` of a table where the step is kept."
-    for row in range(rows):
-        q = at[row]
-        for l in range(LANES): table[q, l] = new[row, l] if keep[l] > 0.5 else table[q, l]
+def _lane_keep(new, row, table, at, mask, length):
+    "Writes the bits of a row into a table where the step is kept."
+    for l in range(length): table[at, l] = (new[row, l] & mask[l]) | (table[at, l] & ~mask[l])
 
+# %% ../nbs/04_relaxation.ipynb #2257de0b
 @kernel(inline=True)
 def _lane_step(pos, new, w, p, max_delta):
     "Proposed positions from the uniform numbers in `new`."
@@ -287,36 +293,33 @@ def _lane_step(pos, new, w, p, max_delta):
             t = t - w[l] if t > w[l] else t
             new[c, l] = t
 
-# %% ../nbs/04_relaxation.ipynb #740c0209
+# %% ../nbs/04_relaxation.ipynb #91b50369
 @kernel
-def _places(N, p, known, sides, moved, weight, pair):
-    "Where the rows of a move of particle p stand in the tables: energies, distances, positions; and which pair is opposite."
-    P, row = N * (N - 1) // 2, N - 1
-    moved[0], moved[1] = 2 * p, 2 * p + 1
+def _places(N, p, pairs, triples, opposite):
+    "For a move of particle p: the rows of its pairs and triangles in the tables, and of the pair opposite to it in each triangle."
+    row = 0
     for a in range(N - 1):
         j = a + (a >= p)
-        known[a], weight[a] = _pair_row(p, j), 0.5
-        for c in range(3): sides[3 * a + c] = 3 * _pair_row(p, j) + c
+        pairs[a] = _pair_row(p, j)
         for b in range(a + 1, N - 1):
             k = b + (b >= p)
-            known[row], weight[row], pair[row] = P + _triple_row(p, j, k), 4.5, _pair_row(j, k)
+            triples[row], opposite[row] = _triple_row(p, j, k), _pair_row(j, k)
             row += 1
-    return row
 
+# %% ../nbs/04_relaxation.ipynb #b86ea480
 @kernel
-def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits):
-    "The descent of 2-D configurations x[which] (modified Lennard-Jones, w at least the reach), in place, 32 at a time."
+def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
+    "The descent of 2-D configurations x[which] (modified Lennard-Jones, w at least the reach), in place, 32 at a time; also their energies per particle."
     M, N = len(which), x.shape[1]
-    P, T, rows = N * (N - 1) // 2, N * (N - 1) * (N - 2) // 6, (N - 1) + (N - 1) * (N - 2) // 2
-    known, sides, moved = np.empty((N, rows), np.int64), np.empty((N, 3 * N - 3), np.int64), np.empty((N, 2), np.int64)
-    weight, pair = np.empty(rows), np.empty((N, rows), np.int64)
-    for p in range(N): _places(N, p, known[p], sides[p], moved[p], weight, pair[p])
+    P, T, Q = N * (N - 1) // 2, N * (N - 1) * (N - 2) // 6, (N - 1) * (N - 2) // 2
+    pairs, triples, opposite = np.empty((N, N - 1), np.int64), np.empty((N, Q), np.int64), np.empty((N, Q), np.int64)
+    for p in range(N): _places(N, p, pairs[p], triples[p], opposite[p])
     pos, new, width, state = np.empty((2 * N, LANES)), np.empty((2, LANES)), np.empty(LANES), _streams(LANES)
-    far, near, e = np.zeros((3 * P, LANES)), np.empty((3 * N - 3, LANES)), np.zeros((P + T, LANES))
-    s, v, look, closed = np.empty((rows, LANES)), np.empty((rows, LANES)), np.empty((rows, LANES)), np.ones((rows, LANES))
-    after, before, keep = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    again, ways = np.empty(LANES + 1, np.int64), np.empty((2, 3, 4))
-    limit = 2.25 * q[3] * q[3]
+    near, far = np.zeros((N - 1, 4 * LANES)), np.zeros((P, 4 * LANES))            # distance, its two components, energy
+    s, v, e, look, closed = np.empty((Q, LANES)), np.empty((Q, LANES)), np.zeros((T, LANES)), np.empty((Q, LANES)), np.empty((Q, LANES))
+    after, before, whole, mask = np.empty(LANES), np.empty(LANES), np.ones((N, LANES)), np.empty(4 * LANES, np.int64)
+    again, ways, limit = np.empty(LANES + 1, np.int64), np.empty((2, 3, 4)), 2.25 * q[3] * q[3]
+    pos_bits, new_bits, near_bits, far_bits, v_bits, e_bits = pos.view(np.int64), new.view(np.int64), near.view(np.int64), far.view(np.int64), v.view(np.int64), e.view(np.int64)
     for block in range(0, M, LANES):
         lanes = min(LANES, M - block)
         for l in range(LANES):
@@ -338,31 +341,38 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
                 for c in range(2):
                     for l in range(LANES): new[c, l] = pos[2 * p + c, l]
             else: _lane_step(pos, new, width, p, max_delta)
-            for a in range(N - 1): _lane_distances(pos, new, width, near, s, a, a + (a >= p))
-            row = N - 1
+            for l in range(LANES): after[l], before[l] = 0.0, 0.0
+            for a in range(N - 1):
+                _lane_distances(pos, new, width, near, a, a + (a >= p))
+                _lane_energies(near, a, near, a, 3 * LANES, 0.5, whole, q)
+                _lane_add(near, a, far, pairs[p, a], 3 * LANES, after, before)
+            row = 0
             for a in range(N - 1):
                 for b in range(a + 1, N - 1):
-                    _lane_triangle(near, far, width, s, look, closed, a, b, pair[p, row], row, q[3])
-                    row += 1
-            _lane_energies(s, v, closed, rows, q)
-            row = N - 1
-            for a in range(N - 1):
-                for b in range(a + 1, N - 1):
+                    _lane_triangle(near, far, width, s, look, closed, a, b, opposite[p, row], row, q[3])
+                    _lane_energies(s, row, v, row, 0, 4.5, closed, q)
                     for i in range(_lane_look(look, row, limit, again)):
-                        v[row, again[i]] = _all_images(pos, new, width[again[i]], a + (a >= p), b + (b >= p), again[i], q, ways)
+                        v[row, again[i]] = 4.5 * _all_images(pos, new, width[again[i]], a + (a >= p), b + (b >= p), again[i], q, ways)
+                    _lane_add(v, row, e, triples[p, row], 0, after, before)
                     row += 1
-            _lane_compare(v, e, known[p], weight, rows, after, before, keep, step < 0)
-            _lane_keep(2, new, pos, moved[p], keep)
-            _lane_keep(rows, v, e, known[p], keep)
-            _lane_keep(3 * N - 3, near, far, sides[p], keep)
+            for part in range(4):
+                for l in range(LANES): mask[part * LANES + l] = -1 if step < 0 or after[l] <= before[l] else 0
+            for c in range(2): _lane_keep(new_bits, c, pos_bits, 2 * p + c, mask, LANES)
+            for a in range(N - 1): _lane_keep(near_bits, a, far_bits, pairs[p, a], mask, 4 * LANES)
+            for row in range(Q): _lane_keep(v_bits, row, e_bits, triples[p, row], mask, LANES)
             if step < 0: continue
             for l in range(lanes):
                 m = which[block + l]
-                bits[m] = (bits[m] << np.uint64(1)) | np.uint64(keep[l])
-                if accepted.shape[1] > 0: accepted[m, step // N] += keep[l] > 0.5
+                bits[m] = (bits[m] << np.uint64(1)) | np.uint64(-mask[l])
+                if accepted.shape[1] > 0: accepted[m, step // N] -= mask[l]
         for l in range(lanes):
             for i in range(2 * N): x[which[block + l], i // 2, i % 2] = pos[i, l]
+            total = 0.0
+            for a in range(P): total += far[a, 3 * LANES + l]
+            for a in range(T): total += e[a, l]
+            energy[which[block + l]] = total / N
 
+# %% ../nbs/04_relaxation.ipynb #c9f361d6
 @kernel
 def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits):
     "The descent of any configurations x[which], one after another, in place."
@@ -376,7 +386,7 @@ def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, ma
                     x[m, i, c] = row[0, 0] * w[m]
         bits[m] = _descend(x[m], w[m], offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted[m])
 
-# %% ../nbs/04_relaxation.ipynb #947e2dcc
+# %% ../nbs/04_relaxation.ipynb #8ebcba8b
 @kernel
 def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f):
     "N v of one configuration (n > 0: through n boxes), with forces."
@@ -387,6 +397,7 @@ def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, o
         return _boxed_energy(x, w, n, g, kind, q, w2, w3, reach, True, f)
     return _cell_forces(x, w, offsets, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
 
+# %% ../nbs/04_relaxation.ipynb #3699a1b4
 @kernel
 def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
     "FIRE for one configuration, in place."
@@ -421,6 +432,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             best[:] = x
     x[:] = best
 
+# %% ../nbs/04_relaxation.ipynb #e7ff85cc
 @kernel
 def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta, seed, share, first, random_start):
     "FIRE for configurations x[which], in place."
@@ -434,7 +446,7 @@ def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, m
                     x[m, i, c] = row[0, 0] * w[m]
         _fire(x[m], w[m], offsets, n[m], kind, q, w2, w3, reach, mode, epochs, max_delta)
 
-# %% ../nbs/04_relaxation.ipynb #ec3c460f
+# %% ../nbs/04_relaxation.ipynb #67077373
 RELAXERS = ("descent", "fire")
 _ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
 _own = types.SimpleNamespace(**{k.__name__: k for k in _ALL})
@@ -447,10 +459,11 @@ def relaxers_of(potential):
         potential._cache["relaxation"] = rebuild(_ALL, {**vars(pes_toy.energy), **globals()}, **potential.functions)
     return potential._cache["relaxation"]
 
+# %% ../nbs/04_relaxation.ipynb #1f820024
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
-    "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), and the last 64 steps as bits (M,)."
+    "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
-    accepted, bits = np.zeros((M, epochs if history else 0), np.int32), np.zeros(M, np.uint64)
+    accepted, bits, energy = np.zeros((M, epochs if history else 0), np.int32), np.zeros(M, np.uint64), np.full(M, np.nan)
     D = depths(potential, w, depth, protocol, N, d)
     reach = np.inf if potential.reach is None else potential.reach
     k, q, w2, w3 = relaxers_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
@@ -458,16 +471,16 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
     rest = np.ones(M, bool)
     if relaxer == "descent" and how == LIVE and potential.kind == MODIFIED and d == 2 and 2 <= N <= 8:
         rest = w < reach
-        in_threads(lambda which: _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits), np.flatnonzero(~rest), workers, 4 * LANES)
+        in_threads(lambda which: _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy), np.flatnonzero(~rest), workers, 4 * LANES)
     n = np.where((w >= reach) & (N >= BOXED_FROM) & (d <= 3) & (how == LIVE), np.minimum(np.floor(w / reach), math.ceil(N ** (1 / d)) + 1), 0).astype(np.int64)
     for depth in np.unique(D[rest]):
         offsets, these = cells(d, depth).astype(np.float64), np.flatnonzero(rest & (D == depth))
         if relaxer == "fire": run = lambda which: k._fire_batch(x, w, which, offsets, n, potential.kind, q, w2, w3, reach, HALF if how == LIVE else FULL, epochs, max_delta, seed, share, first, random_start)
         else: run = lambda which: k._descend_batch(x, w, which, offsets, potential.kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits)
         in_threads(run, these, workers, 8)
-    return accepted, bits
+    return accepted, bits, energy
 
-# %% ../nbs/04_relaxation.ipynb #5028ac10
+# %% ../nbs/04_relaxation.ipynb #449b02b3
 @dataclass(frozen=True)
 class Relaxation:
     "What `relax` returns."
@@ -492,6 +505,7 @@ class Relaxation:
         what = f"energy {v[0]:.6g} E_c" if np.ndim(self.energy) == 0 else f"{len(v)} configurations, median energy {np.median(v):.6g} E_c"
         return f"Relaxation({self.relaxer}, {self.acceptance.shape[-1]} epochs, protocol {self.protocol}: {what})"
 
+# %% ../nbs/04_relaxation.ipynb #6cc173f6
 def relax(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -511,14 +525,14 @@ def relax(
     epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, w, protocol, seed)
     x = wrap(x, w) if protocol == "exact" and len(x) else x
     _evaluate(x, w, potential, depth, protocol, workers, False)    # refuses what has no energy
-    accepted, _ = relax_batch(x, w, potential, relaxer=relaxer, epochs=epochs, max_delta=max_delta, depth=depth, protocol=protocol, seed=seed, share=RELAX, history=True, workers=workers)
+    accepted, _, _ = relax_batch(x, w, potential, relaxer=relaxer, epochs=epochs, max_delta=max_delta, depth=depth, protocol=protocol, seed=seed, share=RELAX, history=True, workers=workers)
     x = wrap(x, w) if len(x) else x
     energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
     rate = np.full(accepted.shape, np.nan) if relaxer == "fire" else accepted / x.shape[1]
     pick = (lambda a: a[0]) if single else (lambda a: a)
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
-# %% ../nbs/04_relaxation.ipynb #80c3ae86
+# %% ../nbs/04_relaxation.ipynb #fc58744e
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
     if relaxer not in RELAXERS: raise ValueError(f"relaxer must be 'descent' or 'fire', got {relaxer!r}")
