@@ -12,7 +12,7 @@ ARGS ?=
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(CORE) ## make a small database and pictures of it, in demo/
+demo: $(CORE) ## make the thesis's training database and pictures of it, in demo/
 	mkdir -p demo
 	$(BIN)/pes_toy generate demo/database.parquet
 	$(BIN)/pes_toy info demo/database.parquet --pictures demo

@@ -4,7 +4,7 @@
 
 # %% ../nbs/10_cli.ipynb #e5e9e12f
 from __future__ import annotations
-import argparse, dataclasses, os, sys
+import argparse, dataclasses, re, sys, warnings
 from pathlib import Path
 
 # %% auto #0
@@ -16,7 +16,8 @@ PRESETS = ("default", "thesis", "thesis-widths", "diverse")
 def _numbers(text):
     "One number, or several separated by commas, as numbers; 'none' as None."
     if text.lower() == "none": return None
-    numbers = [float(t) if any(c in t.lower() for c in ".ein") else int(t) for t in text.split(",")]
+    try: numbers = [float(t) if any(c in t.lower() for c in ".ein") else int(t) for t in text.split(",")]
+    except ValueError: raise argparse.ArgumentTypeError(f"{text!r} is not a number, several separated by commas, or none") from None
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 def _read_toml(path):
@@ -32,7 +33,8 @@ def _spec(args):
     from pes_toy.database import DatabaseSpec
     settings = _read_toml(args.settings) if args.settings else {}
     names = {f.name for f in dataclasses.fields(DatabaseSpec)}
-    settings |= {k: v for k, v in vars(args).items() if k in names and v is not argparse.SUPPRESS}
+    settings = {k: None if v == "none" else v for k, v in settings.items()}      # TOML has no word for it
+    settings |= {k: v for k, v in vars(args).items() if k in names}
     base = getattr(DatabaseSpec, args.preset.replace("-", "_"))() if args.preset != "default" else DatabaseSpec()
     return DatabaseSpec.from_dict({**base.to_dict(), **settings})
 
@@ -70,7 +72,11 @@ def _pictures(db, folder):
 def _convert(args):
     "pes_toy convert A B"
     from pes_toy.database import load
-    print(f"written to {load(args.source).save(args.target)}")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        written = load(args.source).save(args.target)
+    for warning in said: print(f"note: {warning.message}", file=sys.stderr)
+    print(f"written to {written}")
 
 # %% ../nbs/10_cli.ipynb #a5c4ed1c
 _HELP = dict(n_configurations="number of configurations", n_particles="particles in a cell", dimension="dimensions", potential="name of a potential, e.g. ModifiedLennardJones", width="width of the cell in R_c, or LOW,HIGH", n_widths="number of widths from LOW to HIGH",
@@ -87,6 +93,7 @@ def _parser():
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     make = commands.add_parser("generate", help="make a database", epilog="example: pes_toy generate many.parquet --preset thesis-widths --n-configurations 10000 --seed 1",
         description="Make a database. Without settings: 25,000 configurations of 4 particles in 2-D cells of 5 R_c, relaxed for 40 epochs, protocol exact.")
+    make._negative_number_matcher = re.compile(r"^-\d+$|^-\d*\.?\d+([eE][-+]?\d+)?$")      # -1e0 is a number too, not an option
     make.add_argument("out", help="file to write; .parquet (everything) or .json (the thesis's layout)")
     make.add_argument("--preset", choices=PRESETS, default="default", help="settings to start from")
     make.add_argument("--settings", metavar="FILE.toml", help="settings in a TOML file; they go before the preset")

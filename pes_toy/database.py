@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from . import potentials
-from .energy import _evaluate, check_potential, check_protocol, depths, energy_and_forces, energy_per_particle, n_workers
+from .energy import _evaluate, check_potential, check_protocol, check_size, depths, n_boxes, energy_and_forces, energy_per_particle, n_workers
 from .lattice import check_configurations, check_number, plot_lattice, wrap
 from .potentials import ModifiedLennardJones
 from .relaxation import check_relaxation, relax_batch
@@ -69,7 +69,7 @@ class DatabaseSpec:
         if not isinstance(self.forces, (bool, np.bool_)): raise TypeError(f"forces must be True or False, got {self.forces!r}")
         if self.forces and self.protocol == "thesis": raise ValueError("forces exist in protocol 'exact' only; use forces=False or protocol='exact'")
         for depth in (self.depth, self.depth if self.relaxation_depth is None else self.relaxation_depth):
-            depths(self.potential, self.widths, depth, self.protocol, self.n_particles, self.dimension)
+            check_size(depths(self.potential, self.widths, depth, self.protocol), self.widths, n_boxes(self.potential, self.widths, self.n_particles, self.dimension, self.protocol), self.n_particles, self.dimension)
 
     @property
     def widths(self) -> np.ndarray:
@@ -143,7 +143,9 @@ def _check_rows(name, value, M, tail=(), dtype=np.float64):
     "An optional array with one row for each configuration."
     if value is None: return None
     array = np.asarray(value)
-    if array.dtype.kind not in "fiub" or array.shape != (M, *tail): raise ValueError(f"{name} must be numbers with the shape {(M, *tail)}, got {array.dtype} {array.shape}")
+    if array.dtype.kind not in "fiub" or array.shape != (M, *tail): raise ValueError(f"{name} must be numbers with the shape {(M, *tail)}, got {array.dtype} {array.shape}; one row for each configuration")
+    if name != "acceptance" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]} in row {int(np.argwhere(~np.isfinite(array))[0][0])}; leave such rows out")
     return np.ascontiguousarray(array, dtype=dtype)
 
 # %% ../nbs/05_database.ipynb #ee9efb19
@@ -154,7 +156,7 @@ class Database:
     width: np.ndarray # (M,), in R_c
     energy: np.ndarray # (M,) energy per particle, in E_c
     forces: np.ndarray | None = None # (M, N, d), in E_c/R_c
-    acceptance: np.ndarray | None = None # (M,) accepted fraction of the last 10 steps of one particle; nan where there were none
+    acceptance: np.ndarray | None = None # (M,) accepted fraction of the last 10 single-particle moves; nan where there were none
     depth: np.ndarray | None = None # (M,) depth of surrounding cells of the energy
     epochs: np.ndarray | None = None # (M,) epochs of relaxation
     index: np.ndarray | None = None # (M,) index of the random stream within its share
@@ -172,6 +174,7 @@ class Database:
         if self.energy is None: raise ValueError("energy is missing; Database.from_arrays computes it if it is given a potential")
         self.forces, self.acceptance = _check_rows("forces", self.forces, M, (N, d)), _check_rows("acceptance", self.acceptance, M)
         for name in ("depth", "epochs", "index", "subset"): setattr(self, name, _check_rows(name, getattr(self, name), M, dtype=np.int64))
+        if self.subset is not None and not np.isin(self.subset, (0, 1)).all(): raise ValueError(f"subset must be 0 (training) or 1 (validation), got {np.unique(self.subset)[:5]}; split() makes it")
         self.extra = {k: np.ascontiguousarray(v, dtype=np.float64) for k, v in self.extra.items()}
         for name, value in self.extra.items():
             if value.ndim != 2 or len(value) != M: raise ValueError(f"extra[{name!r}] must have the shape ({M}, k), got {value.shape}")
@@ -194,17 +197,19 @@ def _from_arrays(cls,
     *,
     forces=None, # (M, N, d), in E_c/R_c; None: computed if `potential` is given
     potential=None, # computes what is missing
-    depth: int | None = None, # depth for a potential without reach
-    **columns, # acceptance, depth, epochs, index, subset, extra
+    depth=None, # depth of the energies: one number, used for what is computed (a potential without reach needs it), or a column (M,)
+    **columns, # acceptance, epochs, index, subset, extra
 ) -> Database:
     "A database from arrays of your own; wraps the positions. With a potential the missing energies and forces are computed (protocol \"exact\")."
     x, w, single = check_configurations(positions, width)
     x = wrap(x, w) if len(x) else x
     if energy is None and potential is None: raise ValueError("energy is missing; give the energies, or a potential to compute them")
     if potential is not None and (energy is None or forces is None):
+        if np.ndim(depth): raise ValueError("depth must be one number where energies or forces are computed, got a column; leave it out for a potential with a reach")
         v, f = energy_and_forces(x, w, potential, depth=depth)
-        energy, forces = v if energy is None else energy, f if forces is None else forces
-    return cls(x, w, np.atleast_1d(energy), forces=forces, **columns)
+        if energy is None: energy, depth = v, depths(potential, w, depth, "exact")
+        forces = f if forces is None else forces
+    return cls(x, w, np.atleast_1d(energy), forces=forces, depth=None if depth is None else np.broadcast_to(depth, len(x)), **columns)
 
 Database.from_arrays = classmethod(_from_arrays)
 
@@ -216,12 +221,13 @@ def _filter(self,
     width: tuple | None = None, # (low, high) widths to keep, ends included
 ) -> Database:
     "The configurations within the limits."
-    keep = np.ones(len(self), bool) if mask is None else np.asarray(mask(self) if callable(mask) else mask)
-    if keep.dtype != bool or keep.shape != (len(self),): raise ValueError(f"mask must be {len(self)} booleans, got {keep.dtype} {keep.shape}")
-    for limits, values in ((energy, self.energy), (width, self.width)):
+    keep = np.ones(len(self), bool) if mask is None else np.array(mask(self) if callable(mask) else mask)
+    if keep.dtype != bool or keep.shape != (len(self),): raise ValueError(f"mask must be {len(self)} booleans, got {keep.dtype} {keep.shape}; compare a column, as in db.energy < 0")
+    for name, limits, values in (("energy", energy, self.energy), ("width", width, self.width)):
         if limits is None: continue
+        if np.size(limits) != 2: raise ValueError(f"{name} must be (low, high), got {limits!r}; use None for no limit")
         low, high = (-np.inf if limits[0] is None else limits[0]), (np.inf if limits[1] is None else limits[1])
-        if low > high: raise ValueError(f"limits must be (low, high), got {limits!r}; swap them")
+        if low > high: raise ValueError(f"{name} must be (low, high) with low <= high, got {limits!r}; swap them")
         keep &= (values >= low) & (values <= high)
     return self[keep]
 
@@ -232,8 +238,8 @@ def _split(self,
     validation: float | None = None, # fraction for validation, in (0, 1); None: the stored split, or 0.2
     seed: int = 0, # of the shuffle
 ) -> tuple[Database, Database]:
-    "Training and validation part. The split is remembered in `subset` and kept when the database is saved; without arguments a remembered one is used again."
-    if validation is not None or self.subset is None:
+    "Training and validation part. The split is remembered in `subset` and kept when the database is saved; without arguments a remembered one is used again, unless it leaves a part empty."
+    if validation is not None or self.subset is None or self.subset.min() == self.subset.max():     # a part of a split has none of its own
         n = round(len(self) * check_number("validation", 0.2 if validation is None else validation, above=0, high=1))
         if not 0 < n < len(self): raise ValueError(f"validation={validation} leaves an empty part of {len(self)} configurations; choose another fraction")
         self.subset = np.zeros(len(self), np.int64)
@@ -247,6 +253,7 @@ def _with_forces(self) -> Database:
     "The same database with forces, computed with the potential of its specification."
     if self.forces is not None: return self
     if self.spec is None: raise ValueError("forces need the potential, but the specification of this database is unknown; use Database.from_arrays(..., potential=...)")
+    if self.spec.protocol == "thesis": raise ValueError("forces exist in protocol 'exact' only, and these energies are of protocol 'thesis'; use Database.from_arrays(db.positions, db.width, potential=...) for exact energies and forces")
     return dataclasses.replace(self, forces=energy_and_forces(self.positions, self.width, self.spec.potential, depth=self.spec.depth)[1])
 
 Database.with_forces = _with_forces
@@ -359,7 +366,9 @@ def _content_hash(db):
 
 def _suffix(path):
     "The path and its suffix, .parquet or .json."
+    if not isinstance(path, (str, os.PathLike)): raise TypeError(f"path must be the name of a file, got {path!r}")
     path = Path(path)
+    if path.is_dir(): raise ValueError(f"path {str(path)!r} is a folder; name a file in it")
     if path.suffix not in (".parquet", ".json"): raise ValueError(f"path must end in .parquet or .json, got {str(path)!r}; choose one of the two")
     return path, path.suffix
 
@@ -394,36 +403,42 @@ def _to_parquet(db, path):
     whole_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 # %% ../nbs/05_database.ipynb #44ea7473
+def _from_table(table, header):
+    "The database in a table; ValueError, KeyError or TypeError if table and header do not belong together."
+    import pyarrow as pa
+    if header["schema"] > SCHEMA: raise ValueError(f"it has schema version {header['schema']}, this package reads up to {SCHEMA} (update pes_toy)")
+    M, N, d = header["shape"]
+    flat = lambda name: table[name].combine_chunks()
+    array = lambda name: np.array(flat(name).flatten() if pa.types.is_fixed_size_list(flat(name).type) else flat(name).to_numpy(zero_copy_only=False))
+    tail = lambda name: (N, d) if name in ("positions", "forces") else (table.schema.field(name).type.list_size,) if ":" in name else ()
+    columns = {name: array(name).reshape((M, *tail(name))) for name in table.column_names}
+    extra = {name.split(":", 1)[1]: columns.pop(name) for name in list(columns) if name.startswith("extra:")}
+    db = Database(**columns, extra=extra, about=header["about"], spec=_spec_or_none(header["spec"]))
+    if _content_hash(db) != header["hash"]: raise ValueError("its hash differs")
+    return db
+
 def _from_parquet(path):
     "Reads and checks such a file."
     import pyarrow as pa, pyarrow.parquet as pq
     try: table = pq.read_table(path)
-    except pa.ArrowInvalid as error: raise ValueError(f"{str(path)!r} is no Parquet file, or cut short: {error}; make it again with generate") from error
-    try: header = json.loads(table.schema.metadata[b"pes_toy"])
-    except (TypeError, KeyError): raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas and use Database.from_arrays") from None
-    if header["schema"] > SCHEMA: raise ValueError(f"{str(path)!r} has schema version {header['schema']}, this package reads up to {SCHEMA}; update pes_toy")
-    M, N, d = header["shape"]
-    flat = lambda name: table[name].combine_chunks()
-    array = lambda name: np.array(flat(name).flatten() if pa.types.is_fixed_size_list(flat(name).type) else flat(name).to_numpy(zero_copy_only=False))
-    columns = {name: array(name).reshape((M, N, d) if name in ("positions", "forces") else (M, -1) if ":" in name else M) for name in table.column_names}
-    extra = {name.split(":", 1)[1]: columns.pop(name) for name in list(columns) if name.startswith("extra:")}
-    db = Database(**columns, extra=extra, about=header["about"], spec=_spec_or_none(header["spec"]))
-    if _content_hash(db) != header["hash"]: raise ValueError(f"{str(path)!r} does not hold what was written (its hash differs); make it again with generate")
-    return db
+    except (pa.ArrowException, OSError) as error: raise ValueError(f"{str(path)!r} is no Parquet file, damaged or cut short: {error}; make it again with generate") from error
+    if b"pes_toy" not in (table.schema.metadata or {}): raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas and use Database.from_arrays")
+    try: return _from_table(table, json.loads(table.schema.metadata[b"pes_toy"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error: raise ValueError(f"{str(path)!r} does not hold what was written: {error}; make it again with generate") from error
 
-# %% ../nbs/05_database.ipynb #339d9505
 def _spec_or_none(settings):
     "The stored specification; None where it was unknown or held a potential of the user's own."
     if settings is None or settings["potential"]["type"] == "Potential": return None
     return DatabaseSpec.from_dict(settings)
 
-# %% ../nbs/05_database.ipynb #8d51e603
+# %% ../nbs/05_database.ipynb #339d9505
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width", depthOfSurroundingCells="depth", numberOfSurroundingCells="depth", potentialEnergy="energy")
 
 def _to_json(db, path):
     "Writes the thesis's layout: pandas, orient=\"columns\"."
+    if len(db) == 0: raise ValueError("an empty database cannot be saved as JSON, which would lose its shape; save as .parquet")
     left = [name for name in ("forces", "acceptance", "epochs", "index", "subset") if getattr(db, name) is not None] + (["spec"] if db.spec is not None else [])
-    if left: warnings.warn(f"JSON in the thesis's layout has no room for {', '.join(left)}; save as .parquet to keep them", stacklevel=3)
+    if left: warnings.warn(f"JSON in the thesis's layout has no room for {', '.join(left)}; save as .parquet to keep them", stacklevel=4)
     rows = lambda a: dict(zip(map(str, range(len(db))), a.tolist()))
     depth = np.full(len(db), -1) if db.depth is None else db.depth
     columns = dict(particleCoordinates=rows(db.positions), widthOfCell=rows(db.width), depthOfSurroundingCells=rows(depth), potentialEnergy=rows(db.energy), **{k: rows(v) for k, v in db.extra.items()})
@@ -444,10 +459,11 @@ def _from_json(path):
     named = {_JSON_NAMES[k]: v for k, v in arrays.items() if k in _JSON_NAMES}
     if "depth" in named: named["depth"] = named["depth"].astype(int)
     if "depth" in named and (named["depth"] < 0).all(): del named["depth"]
+    if not keys: raise ValueError(f"{str(path)!r} holds no configurations; save at least one")
     if named["positions"].ndim != 3: raise ValueError(f"{str(path)!r}: particleCoordinates must be a list of positions for each row, got the shape {named['positions'].shape}")
-    return Database(**named, extra={k: v for k, v in arrays.items() if k not in _JSON_NAMES and v.ndim == 2})
+    return Database(**named, extra={k: v.reshape(len(keys), -1) for k, v in arrays.items() if k not in _JSON_NAMES})
 
-# %% ../nbs/05_database.ipynb #4925eb41
+# %% ../nbs/05_database.ipynb #8d51e603
 def load(
     path, # a .parquet file of this package, or a .json file in the thesis's layout
 ) -> Database: # the database
@@ -462,6 +478,8 @@ def concat(
     "Put databases together. The specification stays if all have the same."
     databases = list(databases)
     if not databases: raise ValueError("databases is empty; give at least one")
+    if not all(isinstance(db, Database) for db in databases): raise TypeError(f"databases must be Database objects, got {[type(db).__name__ for db in databases]}; load files first")
+    if len({db.spec.protocol for db in databases if db.spec is not None}) > 1: warnings.warn("energies of protocols 'exact' and 'thesis' are put together; a network cannot learn both", stacklevel=2)
     shapes = {db.positions.shape[1:] for db in databases}
     if len(shapes) > 1: raise ValueError(f"databases must have the same number of particles and dimensions, got {sorted(shapes)}; train one network for each")
     join = lambda name: np.concatenate([getattr(db, name) for db in databases]) if all(getattr(db, name) is not None for db in databases) else None
@@ -473,7 +491,7 @@ def concat(
     spec = databases[0].spec if all(db.spec == databases[0].spec for db in databases) else None
     return Database(**{k: join(k) for k in ("positions", "width", "energy", *_OPTIONAL)}, extra=extra, about=databases[0].about if shared else {}, spec=spec)
 
-# %% ../nbs/05_database.ipynb #4db31be3
+# %% ../nbs/05_database.ipynb #4925eb41
 def _save(self,
     path, # where to; .parquet (everything) or .json (the thesis's layout)
 ) -> Path: # the path
@@ -484,7 +502,7 @@ def _save(self,
 
 Database.save = _save
 
-# %% ../nbs/05_database.ipynb #bf7a1ece
+# %% ../nbs/05_database.ipynb #f08f48cc
 def _statistics(self) -> dict:
     "Number, ranges and quantiles in one dictionary."
     q = np.quantile(self.energy, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]) if len(self) else np.full(7, np.nan)
@@ -506,6 +524,7 @@ def _frame(self):
 
 def _brief(self):
     s = self.statistics()
+    if not len(self): return f"Database: empty, for configurations of {s['particles']} particles in {s['dimension']}-D"
     widths = f"width {s['width_low']:g}" if s["widths"] == 1 else f"{s['widths']} widths {s['width_low']:g} to {s['width_high']:g}"
     return f"Database: {s['configurations']:,} configurations of {s['particles']} particles in {s['dimension']}-D, {widths}; energy {s['energy_min']:.3g} to {s['energy_max']:.3g}, median {s['energy_median']:.3g}" + ("" if self.forces is None else "; with forces")
 
@@ -516,20 +535,21 @@ def _html(self):
 
 Database.statistics, Database.frame, Database.__repr__, Database._repr_html_ = _statistics, _frame, _brief, _html
 
-# %% ../nbs/05_database.ipynb #b2afebae
+# %% ../nbs/05_database.ipynb #4a31825d
 def _axes(ax, size=(5.5, 3.2)):
     import matplotlib.pyplot as plt
     return ax or plt.subplots(figsize=size, layout="constrained")[1]
 
-# %% ../nbs/05_database.ipynb #8aed8c5f
+# %% ../nbs/05_database.ipynb #b2afebae
 def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     "Distribution of the energies (figure 14a); the highest 1 - keep are left out. Returns the Axes."
+    if not len(self): raise ValueError("the database is empty; there is nothing to draw")
     ax = _axes(ax)
     ax.hist(self.energy[self.energy <= np.quantile(self.energy, keep)], bins=bins)
     ax.set(xlabel="energy per particle ($E_c$)", ylabel="configurations")
     return ax
 
-# %% ../nbs/05_database.ipynb #bd9cb374
+# %% ../nbs/05_database.ipynb #8aed8c5f
 def _plot_percentiles(self, ax=None, label=None):
     "Energy against percentile (figures 12 and 15). Returns the Axes."
     ax = _axes(ax)
@@ -538,7 +558,7 @@ def _plot_percentiles(self, ax=None, label=None):
     if label is not None: ax.legend()
     return ax
 
-# %% ../nbs/05_database.ipynb #2f4eb56b
+# %% ../nbs/05_database.ipynb #bd9cb374
 def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     "Quantiles of the energy against the width of the cell (figure 14b). Returns the Axes."
     ax = _axes(ax)
@@ -551,17 +571,18 @@ def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     ax.legend()
     return ax
 
-# %% ../nbs/05_database.ipynb #62d3e4f5
+# %% ../nbs/05_database.ipynb #2f4eb56b
 def _plot_gallery(self, rows=None, n=8, depth=1, seed=0):
     "Some configurations with their images (figure 13): `rows`, or `n` at random. Returns the array of Axes."
     import matplotlib.pyplot as plt
     rows = np.random.default_rng(seed).choice(len(self), min(n, len(self)), replace=False) if rows is None else np.atleast_1d(rows)
+    if len(rows) == 0 or np.max(rows) >= len(self): raise ValueError(f"rows must be numbers below {len(self)}, got {rows}")
     across = min(4, len(rows))
     axs = plt.subplots(-(-len(rows) // across), across, figsize=(2.6 * across, 2.7 * -(-len(rows) // across)), layout="constrained", squeeze=False)[1]
     for ax in axs.flat[len(rows):]: ax.remove()
     for row, ax in zip(rows, axs.flat):
         w = self.width[row]
-        plot_lattice(self.positions[row], w, depth, ax=ax).set(title=f"{row}: {self.energy[row]:.3g} $E_c$", xlim=(-0.5 * w, 1.5 * w), xlabel="", ylabel="")
+        plot_lattice(self.positions[row], w, depth, ax=ax).set(title=f"{row}: {self.energy[row]:.3g} $E_c$", xlim=(-0.5 * w, 1.5 * w))
         if self.positions.shape[2] > 1: ax.set_ylim(-0.5 * w, 1.5 * w)
     return axs
 

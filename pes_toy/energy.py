@@ -17,7 +17,8 @@ __all__ = ['HALF', 'FULL', 'THESIS', 'energy_per_particle', 'energy_and_forces',
 
 # %% ../nbs/02_energy.ipynb #5975bd57
 PROTOCOLS = ("exact", "thesis")
-MOST_POINTS = 20_000_000   # lattice points that one configuration may need
+MOST_POINTS = 20_000_000   # lattice points that one configuration may need, where they are listed one by one
+BOXED_FROM = 24            # particles from which boxes pay
 
 def check_protocol(protocol):
     "'exact' or 'thesis'."
@@ -37,8 +38,6 @@ def depths(
     widths: np.ndarray, # (M,), in R_c
     depth: int | None, # as given by the user
     protocol: str, # "exact" or "thesis"
-    points: int = 1, # N (particles in a cell) ...
-    dimension: int = 1, # ... and d, to refuse what cannot be computed
 ) -> np.ndarray: # (M,) integers
     "The depth of surrounding cells for each configuration."
     if depth is not None: depth = check_number("depth", depth, integer=True, low=0)
@@ -48,9 +47,20 @@ def depths(
     else:
         needed = np.ceil(potential.reach / widths)
         found = needed if depth is None else np.maximum(needed, depth) if protocol == "exact" else np.full(len(widths), depth)
-    if len(found) and points * (2.0 * found.max() + 1) ** dimension > MOST_POINTS:
-        raise ValueError(f"width {widths[np.argmax(found)]:.6g} with depth {found.max():.0f} needs more than {MOST_POINTS:,} lattice points; make the cell wider or the depth smaller")
+    if len(found) and found.max() > 2**31: raise ValueError(f"width {widths[np.argmax(found)]:.6g} is far below the reach {potential.reach} of the potential; make the cell wider")
     return found.astype(np.int64)
+
+def n_boxes(potential, widths, N, dimension, protocol):
+    "Boxes along each axis for large cells in protocol \"exact\"; 0 where the images are listed one by one."
+    if protocol != "exact" or potential.reach is None or N < BOXED_FROM or dimension > 3: return np.zeros(len(widths), np.int64)
+    return np.where(widths >= potential.reach, np.minimum(np.floor(widths / potential.reach), math.ceil(N ** (1 / dimension)) + 1), 0).astype(np.int64)
+
+def check_size(depths, widths, boxes, N, dimension):
+    "Refuses cells whose images would not fit into memory when they are listed one by one."
+    points = N * (2.0 * np.where(boxes > 0, 0, depths) + 1) ** dimension
+    if len(points) and points.max() > MOST_POINTS:
+        m = np.argmax(points)
+        raise ValueError(f"width {widths[m]:.6g} with depth {depths[m]} needs {points[m]:.3g} lattice points, more than {MOST_POINTS:,}; make the cell wider or the depth smaller")
 
 # %% ../nbs/02_energy.ipynb #fc731be5
 HALF, FULL, THESIS = range(3)
@@ -70,7 +80,7 @@ def _neighbours(x, i, w, offsets, reach2, half, disp, dist, owner, central):
                 disp[count, c] = t
                 r2 += t * t
             if r2 < reach2:
-                if r2 <= 1e-24 * w * w: return -1
+                if r2 <= 1e-24 * min(w, 1e3) ** 2: return -1
                 dist[count] = math.sqrt(r2)
                 owner[count], central[count] = j, k == middle
                 count += 1
@@ -102,7 +112,7 @@ def _cell_energy(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner,
                 for b in range(a):
                     r = _third_side(disp, a, b)
                     if r < reach:
-                        if r <= 1e-12 * w: return np.nan
+                        if r <= 1e-12 * min(w, 1e3): return np.nan
                         v = _triplet_value(kind, p, dist[a], dist[b], r)
                         triangles += 0.5 * v if mode == THESIS and central[a] != central[b] else v
         total += (2.0 * w2 * pairs + 6.0 * w3 * triangles) if mode == HALF else (w2 * pairs + 2.0 * w3 * triangles)
@@ -136,7 +146,7 @@ def _cell_forces(x, w, offsets, kind, p, w2, w3, reach, mode, disp, dist, owner,
             for b in range(a):
                 r = _third_side(disp, a, b)
                 if r < reach:
-                    if r <= 1e-12 * w: return np.nan
+                    if r <= 1e-12 * min(w, 1e3): return np.nan
                     v, sa, sb, sc = _triplet_slope(kind, p, dist[a], dist[b], r)
                     triangles += v
                     if sa == 0.0 and sb == 0.0 and sc == 0.0: continue
@@ -196,7 +206,7 @@ def _boxes(x, w, n, g, start, points, owner):
     for i in range(N):
         rim = False
         for c in range(d):
-            at[c] = min(int(x[i, c] * scale), n - 1) + 1
+            at[c] = min(max(int(x[i, c] * scale), 0), n - 1) + 1
             rim = rim or at[c] == 1 or at[c] == n
         if counting: start[(at[2] * g[1] + at[1]) * g[0] + at[0] + 2] += 1
         else: _place(x, i, (at[2] * g[1] + at[1]) * g[0] + at[0], 0.0, 0.0, 0.0, start, points, owner)
@@ -304,7 +314,7 @@ def _boxed_energy(x, w, n, g, kind, p, w2, w3, reach, with_forces, f):
     most = most * (most - 1) // 2 + 1
     first, second, third = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
     pushed = np.zeros((start[-1] if with_forces else 0, 3))      # forces in the order of the boxes, which is the order of the memory
-    total, reach2, tiny, m = 0.0, reach * reach, 1e-24 * w * w, 0
+    total, reach2, tiny, m = 0.0, reach * reach, 1e-24 * min(w, 1e3) ** 2, 0
     perimeter, cutoff = (3.0 * p[3], p[3]) if kind == MODIFIED else (np.inf, np.inf)
     for z in range(1, g[2] - 1) if d > 2 else range(1):
         for y in range(1, g[1] - 1) if d > 1 else range(1):
@@ -339,8 +349,6 @@ def _batch_boxed(x, w, which, n, kind, p, w2, w3, reach, with_forces, energy, fo
         else: energy[m] = _boxed_energy(x[m], w[m], n[m], g, kind, p, w2, w3, reach, False, x[m]) / x.shape[1]
 
 # %% ../nbs/02_energy.ipynb #e07cf032
-BOXED_FROM = 24   # particles from which boxes pay
-
 def n_workers(
     workers: int | None, # threads as asked for; None: all cores that this process may use
 ) -> int:
@@ -370,29 +378,39 @@ _IN_ORDER = [_neighbours, _third_side, _cell_energy, _add_along, _cell_forces, _
 pes_toy_energy = types.SimpleNamespace(**{k.__name__: k for k in _IN_ORDER})
 
 # %% ../nbs/02_energy.ipynb #80caa6d8
+@kernel
+def _wrap(x, w):
+    "Brings positions (M, N, d) into [0, w), in place; the same numbers as `wrap`."
+    for m in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            for c in range(x.shape[2]):
+                t = x[m, i, c] - w[m] * math.floor(x[m, i, c] / w[m])
+                x[m, i, c] = 0.0 if t >= w[m] or t < 0.0 else t
+
+# %% ../nbs/02_energy.ipynb #d5b234d9
 def first_coincidence(x, w, depth):
     "The configuration and the two particles that stand in one place; None if there are none."
     for m in range(len(x)):
-        points = x[m] + w[m] * cells(x.shape[2], int(min(depth[m], 1)))[:, None, :]
+        points = x[m] + w[m] * cells(x.shape[2], int(min(depth[m], 20)))[:, None, :]
         for i in range(x.shape[1]):
-            same = ((points - x[m, i]) ** 2).sum(-1) <= 1e-22 * w[m] ** 2
-            same[:, i] = False
+            same = ((points - x[m, i]) ** 2).sum(-1) <= 1e-22 * min(w[m], 1e3) ** 2
+            same[len(points) // 2, i] = False
             if same.any(): return m, i, int(np.argwhere(same)[0][1])
     return None
 
-# %% ../nbs/02_energy.ipynb #b7ee7e49
+# %% ../nbs/02_energy.ipynb #497b6928
 def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
-    "Energies (M,) and forces (M, N, d) of checked configurations."
+    "Energies (M,) and forces (M, N, d) of checked configurations, which it wraps in place in protocol \"exact\"."
     M, N, d = x.shape
     exact = protocol == "exact"
-    if exact: x = wrap(x, w) if M else x
-    D = depths(potential, w, depth, protocol, N, d)
+    if exact: _wrap(x, w)
+    D, n = depths(potential, w, depth, protocol), n_boxes(potential, w, N, d, protocol)
+    check_size(D, w, n, N, d)
     reach = np.inf if potential.reach is None else potential.reach
     mode = THESIS if not exact else FULL if potential.reach is None else HALF
     k, p, w2, w3 = kernels_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
     energy, forces = np.empty(M), np.empty((M, N, d) if with_forces else (0, N, d))
-    boxed = (w >= reach) & (mode == HALF) & (N >= BOXED_FROM) & (d <= 3)
-    n = np.minimum(np.floor(w / reach), math.ceil(N ** (1 / d)) + 1).astype(np.int64)
+    boxed = n > 0
     chunk = max(1, 2000 // N)
     if boxed.any(): in_threads(lambda which: k._batch_boxed(x, w, which, n, potential.kind, p, w2, w3, reach, with_forces, energy, forces), np.flatnonzero(boxed), workers, chunk)
     for depth in np.unique(D[~boxed]):
@@ -403,7 +421,7 @@ def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     if not np.isfinite(energy).all(): _explain(x, w, D, energy, potential)
     return energy, forces
 
-# %% ../nbs/02_energy.ipynb #d5b234d9
+# %% ../nbs/02_energy.ipynb #62b15189
 def _explain(x, w, D, energy, potential):
     "Raises for energies that are not finite."
     bad = np.flatnonzero(~np.isfinite(energy))
@@ -413,7 +431,7 @@ def _explain(x, w, D, energy, potential):
         raise ValueError(f"positions of particles {min(i, j)} and {max(i, j)} of configuration {bad[m]} coincide (or are images of each other); move one of them")
     raise ValueError(f"positions of configuration {bad[0]} give an energy of {energy[bad[0]]}, too large for a float with {potential!r}; move the closest particles apart")
 
-# %% ../nbs/02_energy.ipynb #497b6928
+# %% ../nbs/02_energy.ipynb #083301b6
 def energy_per_particle(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -429,7 +447,7 @@ def energy_per_particle(
     energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
     return float(energy[0]) if single else energy
 
-# %% ../nbs/02_energy.ipynb #62b15189
+# %% ../nbs/02_energy.ipynb #46eaa582
 def energy_and_forces(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -444,7 +462,7 @@ def energy_and_forces(
     energy, forces = _evaluate(x, w, potential, depth, "exact", workers, True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
-# %% ../nbs/02_energy.ipynb #083301b6
+# %% ../nbs/02_energy.ipynb #8b6bc488
 def forces(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -456,7 +474,7 @@ def forces(
     "Minus the derivative of the energy of a cell, N v, with respect to the positions; images move with their particle. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #03048e5b
+# %% ../nbs/02_energy.ipynb #dae766b7
 def brute_force_energy(
     positions, # (N, d), in R_c
     width: float, # in R_c
@@ -464,6 +482,7 @@ def brute_force_energy(
     depth: int = 1, # depth of surrounding cells
 ) -> float: # in E_c
     "Energy per particle from every triangle and pair of all cells within the depth (equation 4, with pairs). Slow; for small cases."
+    check_potential(potential)
     points = lattice_points(positions, width, depth)[0]
     points = points.reshape(-1, points.shape[2])
     r = np.linalg.norm(points[:, None] - points, axis=-1)
@@ -475,7 +494,7 @@ def brute_force_energy(
             if potential.triplet_weight: total += 6 * potential.triplet_weight * potential.triplet(r[i, j], r[i, k], r[j, k]).sum()
     return total / len(r)
 
-# %% ../nbs/02_energy.ipynb #e1758fe8
+# %% ../nbs/02_energy.ipynb #31f493c4
 @dataclass(frozen=True)
 class Cost:
     "Number of ordered terms in one energy (appendix B)."

@@ -38,7 +38,9 @@ def check_number(
     if high is not None: wanted += f" and at most {high}" if "least" in wanted or "above" in wanted else f" of at most {high}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r} of type {type(value).__name__}")
-    fits = math.isfinite(value) and (not integer or value == int(value)) and (low is None or value >= low)
+    try: finite = math.isfinite(value)
+    except OverflowError: finite = False          # a whole number beyond the floats
+    fits = finite and (not integer or value == int(value)) and (low is None or value >= low)
     if not (fits and (above is None or value > above) and (high is None or value <= high)):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
     return int(value) if integer else float(value)
@@ -103,18 +105,20 @@ def plot_lattice(
     depth: int = 1, # depth of surrounding cells to draw
     *,
     ax=None, # matplotlib Axes to draw in; None makes one
-    forces=None, # (N, d) arrays to draw as arrows, in E_c/R_c
+    forces=None, # (N, d) forces to draw as arrows, in E_c/R_c
     axes: tuple[int, int] = (0, 1), # which two axes to show, for d = 3 and more
     labels: bool = False, # write the number of each particle beside it
 ): # the matplotlib Axes
     "Draw a configuration with its images and the borders of the cells (figures 2 and 13)."
     import matplotlib.pyplot as plt
     points, k = lattice_points(positions, width, depth)
+    if points.shape[2] > 1 and not (len(axes) == 2 and all(0 <= a < points.shape[2] for a in axes)):
+        raise ValueError(f"axes must be two of the {points.shape[2]} axes, got {axes!r}; count from 0")
     ax = ax or plt.subplots(figsize=(4, 4))[1]
     flat = _project(points, axes)
     near = np.abs(k).max(axis=1) == 0
     for m in sorted({tuple(c) for c in _project(k[:, None, :], axes)[:, 0].astype(int).tolist()}, key=lambda m: m == (0, 0)):
-        _draw_cell(ax, m, width, central=m == (0, 0))
+        _draw_cell(ax, m, width, m == (0, 0), -0.5 * width if points.shape[2] == 1 else 0.0)
     ax.scatter(*flat[~near].reshape(-1, 2).T, s=22, color="C0", alpha=0.35, linewidths=0, label="images")
     ax.scatter(*flat[near].reshape(-1, 2).T, s=46, color="C3", zorder=3, label="central cell")
     if forces is not None: _draw_forces(ax, flat[near][0], _project(np.asarray(forces, float), axes), width)
@@ -130,10 +134,10 @@ def _project(points, axes):
     if points.shape[-1] == 1: return np.concatenate([points, np.zeros_like(points)], axis=-1)
     return points[..., list(axes)]
 
-def _draw_cell(ax, cell, width, central):
+def _draw_cell(ax, cell, width, central, bottom):
     from matplotlib.patches import Rectangle
     style = dict(edgecolor="0.1", linewidth=1.8, zorder=2) if central else dict(edgecolor="0.75", linewidth=0.8, zorder=1)
-    ax.add_patch(Rectangle((cell[0] * width, cell[1] * width), width, width, fill=False, **style))
+    ax.add_patch(Rectangle((cell[0] * width, cell[1] * width + bottom), width, width, fill=False, **style))
 
 def _draw_forces(ax, points, forces, width):
     largest = np.linalg.norm(forces, axis=-1).max()

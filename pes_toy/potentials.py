@@ -214,7 +214,7 @@ class _Contract:
         if self.triplet_weight: ax.plot(r, self.triplet(r, r, r), label="equilateral triangle")
         if self.pair_weight: ax.plot(r, self.pair(r), "--" if self.triplet_weight else "-", label="pair")
         ax.axhline(0, color="0.8", zorder=0)
-        ax.set(xlabel="side ($R_c$)", ylabel="energy ($E_c$)", ylim=(-1.5, 2.0), xlim=(low, high), title=type(self).__name__)
+        ax.set(xlabel="side ($R_c$)", ylabel="energy ($E_c$)", ylim=(-1.5, 2.0), xlim=(low, high), title=getattr(self, "name", type(self).__name__))
         ax.legend()
         return ax
 
@@ -307,7 +307,10 @@ def _compiled(function, arguments):
     try:
         jitted = function if hasattr(function, "py_func") else numba.njit(nogil=True, error_model="numpy")(function)
         numba.njit(_CALL[arguments])(jitted, *probe)
-    except Exception: return _through_python(function, arguments), False
+    except Exception:
+        try: float(function(*probe))
+        except Exception as error: raise ValueError(f"a function of {arguments} distance{'s' if arguments > 1 else ''} must return a number, but at {probe} it raises {error!r}; try it by hand first") from error
+        return _through_python(function, arguments), False
     return jitted, True
 
 def _through_python(function, arguments):
@@ -413,11 +416,23 @@ def _check_potential(u):
         v = [value(*x)[..., 0] for x in order]
         if not all(np.isfinite(value(*x)).all() for x in order): raise ValueError(f"{what} must be finite for distances above 0; it is not at {order[0][0][~np.isfinite(v[0])][:1]}")
         if any(not np.allclose(v[0], other, rtol=1e-9, atol=1e-12) for other in v[1:]): raise ValueError(f"{what} must be symmetric in its arguments; make it a function of sums, products or sorted sides")
+        if not np.isfinite(derivative()).all(): raise ValueError(f"{what}_derivative must be finite for distances above 0; correct it or leave it out")
         near = np.ones(a.shape, bool) if u.cutoff is None else np.abs((order[0][0] if what == "pair" else sum(order[0]) / 3) - u.cutoff) > 1e-3
         numeric = (value(*(x * (1 + h) if i == 0 else x for i, x in enumerate(order[0])))[..., 0] - value(*(x * (1 - h) if i == 0 else x for i, x in enumerate(order[0])))[..., 0]) / (2 * h * a)
         wrong = near & (np.abs(derivative() - numeric) > 1e-4 * (np.abs(numeric) + np.abs(v[0]) / a) + 1e-6)
         if wrong.mean() > 0.02: raise ValueError(f"{what}_derivative does not fit {what}: {derivative()[wrong][0]:.6g} where the numerical slope is {numeric[wrong][0]:.6g}; correct it or leave it out")
-        if u.cutoff is not None:
-            r = u.cutoff * np.linspace(1 + 1e-9, 3, 50)
-            beyond = value(*[r] * len(order[0]))[..., 0]
-            if np.abs(beyond).max() > 1e-12: raise ValueError(f"{what} must be 0 beyond cutoff={u.cutoff}, it is {beyond[np.abs(beyond).argmax()]:.3g}; return 0.0 there or give no cutoff")
+    _check_end(u)
+
+# %% ../nbs/01_potentials.ipynb #9ed9d221
+def _check_end(u):
+    "Zero beyond the cutoff and the reach, for pairs and for triangles of all shapes, flat ones too; or a ValueError."
+    if u.reach is None: return
+    rng, scale = np.random.default_rng(1), 3.0 * max(u.reach, u.cutoff or 0.0)
+    corners = rng.uniform(0, scale, (4000, 3, 2)) * rng.choice([0.0, 0.3, 1.0], (4000, 1, 2)) + rng.uniform(0, 1e-3, (4000, 3, 2))
+    a, b, c = (np.linalg.norm(corners[:, i] - corners[:, j], axis=1).clip(1e-3) for i, j in ((0, 1), (1, 2), (2, 0)))
+    mean, longest = (a + b + c) / 3, np.maximum(a, np.maximum(b, c))
+    beyond = (longest > u.reach) | (mean > (u.cutoff or np.inf))
+    r = min(u.reach, u.cutoff or np.inf) * np.linspace(1 + 1e-9, 3, 200)
+    for what, values in (("pair", u.pair(r)), ("triplet", u.triplet(a[beyond], b[beyond], c[beyond]))):
+        if np.abs(values).max() > 1e-12:
+            raise ValueError(f"{what} must be 0 beyond cutoff={u.cutoff} (of the distance or the mean side) and reach={u.reach} (of the longest side), but reaches {values[np.abs(values).argmax()]:.3g} there; give a larger cutoff and reach, or return 0.0")

@@ -7,8 +7,8 @@ from __future__ import annotations
 import math, types
 from dataclasses import dataclass
 import numpy as np
-from .energy import (BOXED_FROM, FULL, HALF, _IN_ORDER, _boxed_energy, _cell_energy, _cell_forces, _evaluate, _explain, _third_side,
-    check_potential, check_protocol, depths, energy_per_particle, first_coincidence, in_threads)
+from .energy import (FULL, HALF, _IN_ORDER, _boxed_energy, _cell_energy, _cell_forces, _evaluate, _third_side,
+    check_potential, check_protocol, check_size, depths, energy_per_particle, in_threads, n_boxes)
 from .lattice import cells, check_configurations, check_number, wrap
 from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _modified, _pair_value, _power, _triplet_value
 
@@ -309,7 +309,7 @@ def _places(N, p, pairs, triples, opposite):
 # %% ../nbs/04_relaxation.ipynb #b86ea480
 @kernel
 def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
-    "The descent of 2-D configurations x[which] (modified Lennard-Jones, w at least the reach), in place, 32 at a time; also their energies per particle."
+    "The descent of 2-D configurations x[which] (modified Lennard-Jones, w at least 2 R_0), in place, 32 at a time; also their energies per particle."
     M, N = len(which), x.shape[1]
     P, T, Q = N * (N - 1) // 2, N * (N - 1) * (N - 2) // 6, (N - 1) * (N - 2) // 2
     pairs, triples, opposite = np.empty((N, N - 1), np.int64), np.empty((N, Q), np.int64), np.empty((N, Q), np.int64)
@@ -420,6 +420,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             alpha, downhill = 0.1, 0
         velocity += dt * f
         longest = np.max(np.abs(velocity)) * dt
+        if not math.isfinite(longest): break                   # forces beyond the floats: the best so far is the result
         velocity *= min(1.0, max_delta / max(longest, 1e-300))
         x += dt * velocity
         for i in range(N):
@@ -427,6 +428,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
                 x[i, c] -= w * math.floor(x[i, c] / w)
                 if x[i, c] >= w: x[i, c] = 0.0
         energy = _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
+        if not math.isfinite(energy): break
         if energy < lowest:
             lowest = energy
             best[:] = x
@@ -464,17 +466,18 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
     accepted, bits, energy = np.zeros((M, epochs if history else 0), np.int32), np.zeros(M, np.uint64), np.full(M, np.nan)
-    D = depths(potential, w, depth, protocol, N, d)
+    D, n = depths(potential, w, depth, protocol), n_boxes(potential, w, N, d, protocol) if relaxer == "fire" else np.zeros(M, np.int64)
+    check_size(D, w, n, N, d)
     reach = np.inf if potential.reach is None else potential.reach
     k, q, w2, w3 = relaxers_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
     how = STALE if protocol == "thesis" else WHOLE if potential.reach is None else LIVE
     rest = np.ones(M, bool)
     if relaxer == "descent" and how == LIVE and potential.kind == MODIFIED and d == 2 and 2 <= N <= 8:
-        rest = w < reach
+        rest = w < 2.0 * potential.cutoff
         in_threads(lambda which: _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy), np.flatnonzero(~rest), workers, 4 * LANES)
-    n = np.where((w >= reach) & (N >= BOXED_FROM) & (d <= 3) & (how == LIVE), np.minimum(np.floor(w / reach), math.ceil(N ** (1 / d)) + 1), 0).astype(np.int64)
     for depth in np.unique(D[rest]):
-        offsets, these = cells(d, depth).astype(np.float64), np.flatnonzero(rest & (D == depth))
+        these = np.flatnonzero(rest & (D == depth))
+        offsets = cells(d, 0 if (n[these] > 0).all() else depth).astype(np.float64)
         if relaxer == "fire": run = lambda which: k._fire_batch(x, w, which, offsets, n, potential.kind, q, w2, w3, reach, HALF if how == LIVE else FULL, epochs, max_delta, seed, share, first, random_start)
         else: run = lambda which: k._descend_batch(x, w, which, offsets, potential.kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits)
         in_threads(run, these, workers, 8)
@@ -486,7 +489,7 @@ class Relaxation:
     "What `relax` returns."
     positions: np.ndarray # (N, d) or (M, N, d), wrapped into the cell, in R_c
     width: np.ndarray # () or (M,), in R_c
-    energy: float | np.ndarray # energy per particle with live images, float or (M,), in E_c
+    energy: float | np.ndarray # energy per particle of these positions with live images, float or (M,), in E_c
     acceptance: np.ndarray # accepted fraction of the steps per epoch, (epochs,) or (M, epochs); nan for FIRE, which accepts nothing
     relaxer: str = "descent" # which relaxer
     protocol: str = "exact" # which protocol
