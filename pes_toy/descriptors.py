@@ -15,9 +15,10 @@ from .potentials import kernel
 # %% auto #0
 __all__ = ['LANES', 'DEGENERATE', 'proximity_matrices', 'proximity_eigenvalues', 'drag_path', 'DegenerateWarning',
            'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'Descriptor', 'descriptor_from_settings',
-           'numerical_gradients', 'ProximityEigenvalues', 'RelativeDistances', 'SymmetryFunctions']
+           'numerical_gradients', 'ProximityEigenvalues', 'RelativeDistances', 'SymmetryFunctions', 'prepare',
+           'inputs_of', 'DescriptorReport', 'report']
 
-# %% ../nbs/06_descriptors.ipynb #8c5babdc
+# %% ../nbs/06_descriptors.ipynb #7ffb59b7
 MOST_CELLS = 2_000_000   # cells that one particle may have to look at
 
 def check_orders(orders, R_0p):
@@ -44,7 +45,7 @@ def _plain(number):
     "A float without a fraction as an int."
     return int(number) if number == int(number) else number
 
-# %% ../nbs/06_descriptors.ipynb #9a5b07d4
+# %% ../nbs/06_descriptors.ipynb #55d40ead
 LANES = 32    # configurations that are worked on side by side
 
 @kernel
@@ -79,7 +80,7 @@ def _sum_images(t, w, scale, near, first, last, powers, o1, o2, lanes, u, v, out
                 _power_row(u, powers[o], lanes, v)
                 for l in range(lanes): out[o, l] += v[l] * u[l]
 
-# %% ../nbs/06_descriptors.ipynb #4782474d
+# %% ../nbs/06_descriptors.ipynb #96b6afcf
 @kernel
 def _sum_slopes(t, w, scale, near, last, powers, o1, o2, lanes, rows, out, slopes):
     "The same from the first cell, with slopes (3, powers, lanes), the derivatives with respect to t. rows: room (6, lanes)."
@@ -106,7 +107,7 @@ def _sum_slopes(t, w, scale, near, last, powers, o1, o2, lanes, rows, out, slope
                 b[l] += s * Y[l]
                 c[l] += s * Z[l]
 
-# %% ../nbs/06_descriptors.ipynb #89da3ebc
+# %% ../nbs/06_descriptors.ipynb #dfaa5f9f
 @kernel
 def _connect(x, w, which, block, lanes, i, j, t):
     "Shortest connections from particle i to particle j."
@@ -145,6 +146,7 @@ def _block_matrices(x, w, which, block, lanes, near, count, powers, place, start
                 _sum_images(t, width, scale[g], near, np.int64(0), most[g], powers, start[g], start[g + 1], lanes, rows[0], rows[1], values)
                 _store(values, place, start[g], start[g + 1], i, j, lanes, A)
 
+# %% ../nbs/06_descriptors.ipynb #8f459e5d
 @kernel
 def _block_slopes(x, w, which, block, lanes, near, count, powers, place, start, scale, t, width, most, rows, values, slopes, A, S):
     "Proximity matrices of one block with their slopes."
@@ -176,7 +178,7 @@ def _batch_matrices(x, w, which, near, count, powers, place, start, scale, out):
                 for i in range(N):
                     for j in range(N): out[which[block + l], o, i, j] = A[o, min(i, j), max(i, j), l]
 
-# %% ../nbs/06_descriptors.ipynb #dfaa5f9f
+# %% ../nbs/06_descriptors.ipynb #a9adec02
 @functools.lru_cache(512)
 def _groups(orders, ranges):
     "Orders sorted by range: powers, their place in the result, where each range begins, the ranges, and their inverse squares."
@@ -214,6 +216,7 @@ def checked(positions, width):
     if x.shape[2] > 3: raise ValueError(f"positions must have 1 to 3 dimensions for a descriptor of this chapter, got {x.shape[2]}")
     return x, w, single
 
+# %% ../nbs/06_descriptors.ipynb #060a5f7b
 class _Task:
     "Checked and sorted arguments of the kernels: positions, widths, the list of near cells, orders grouped by R_0p."
     def __init__(self, positions, width, orders, R_0p):
@@ -237,7 +240,7 @@ def explain_infinite(x, w, result):
     if where is not None: raise ValueError(f"positions of particles {min(where[1:])} and {max(where[1:])} of configuration {bad} coincide (or are images of each other); move one of them")
     raise ValueError(f"positions of configuration {bad} give inputs too large for a float; move the closest particles apart, or use orders nearer to -2")
 
-# %% ../nbs/06_descriptors.ipynb #8f459e5d
+# %% ../nbs/06_descriptors.ipynb #c3c80697
 def proximity_matrices(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -251,7 +254,7 @@ def proximity_matrices(
     (M, N, d), O = task.x.shape, len(task.orders)
     return task.run(_batch_matrices, np.empty((M, O, N, N)), workers=workers)[0]
 
-# %% ../nbs/06_descriptors.ipynb #c3c80697
+# %% ../nbs/06_descriptors.ipynb #8af09566
 @kernel
 def _rotate(A, V, p, q, lanes, small, c, s, with_vectors):
     "Turns axes p and q of each lane so that A[p, q] becomes 0."
@@ -284,6 +287,7 @@ def _off_diagonal(A, lanes, small):
             for l in range(lanes): found += 1.0 if abs(A[i, j, l]) > small[l] else 0.0
     return found > 0.0
 
+# %% ../nbs/06_descriptors.ipynb #85cf4ae1
 @kernel
 def _eigen(A, V, lanes, rows, with_vectors):
     "Eigenvalues of symmetric matrices A (n, n, lanes; upper half) onto their diagonals; eigenvectors into the columns of V."
@@ -319,6 +323,7 @@ def _ascending(A, V, lanes, rows, with_vectors):
                     V[k, j - 1, l] = b if swap[l] > 0.5 else a
                     V[k, j, l] = a if swap[l] > 0.5 else b
 
+# %% ../nbs/06_descriptors.ipynb #6f69d2a1
 @kernel
 def _batch_eigenvalues(x, w, which, near, count, powers, place, start, scale, out):
     "Ascending eigenvalues of the configurations `which`, into out (M, orders * N)."
@@ -334,7 +339,7 @@ def _batch_eigenvalues(x, w, which, near, count, powers, place, start, scale, ou
             for l in range(lanes):
                 for i in range(N): out[which[block + l], o * N + i] = A[o, i, i, l]
 
-# %% ../nbs/06_descriptors.ipynb #4a076f07
+# %% ../nbs/06_descriptors.ipynb #c81ba864
 def proximity_eigenvalues(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -348,7 +353,7 @@ def proximity_eigenvalues(
     M, N, _ = task.x.shape
     return task.run(_batch_eigenvalues, np.empty((M, len(task.orders) * N)), workers=workers)[0]
 
-# %% ../nbs/06_descriptors.ipynb #ffc23606
+# %% ../nbs/06_descriptors.ipynb #10b11b35
 def drag_path(
     n: int = 201, # number of points
     x: float = 2.5, # where the fourth particle is dragged, in R_c
@@ -359,7 +364,7 @@ def drag_path(
     path = np.stack([np.full(n, x), np.linspace(0, width, n)], axis=1)
     return np.concatenate([np.broadcast_to(fixed, (n, 3, 2)), path[:, None]], axis=1)
 
-# %% ../nbs/06_descriptors.ipynb #c805a0de
+# %% ../nbs/06_descriptors.ipynb #83b7522f
 DEGENERATE = 1e-9    # a gap below this, relative to the largest eigenvalue of the order, counts as none
 
 @kernel
@@ -395,6 +400,7 @@ def _split(V, S, l, first, last, d):
             if abs(plus - minus) > 1e-6: return True
     return False
 
+# %% ../nbs/06_descriptors.ipynb #4263f970
 @kernel
 def _mend(A, V, S, W, l, d, equal):
     "Replaces the weights of equal eigenvalues of lane l by their mean; marks in `equal` (n,) those without a derivative."
@@ -431,7 +437,7 @@ def _batch_slopes(x, w, which, near, count, powers, place, start, scale, g, full
             if len(full) > 0: _spread(W, S[:, o], which, block, lanes, o * N, full)
             if len(pulled) > 0: _pull(W, S[:, o], which, block, lanes, o * N, g, total, pulled)
 
-# %% ../nbs/06_descriptors.ipynb #0ced8ef0
+# %% ../nbs/06_descriptors.ipynb #2dc215bd
 @kernel
 def _spread(W, S, which, block, lanes, row, full):
     "Adds the gradients of one order to full (M, orders * N, N, d), rows row..row+N."
@@ -461,11 +467,11 @@ def _pull(W, S, which, block, lanes, row, g, total, pulled):
                     pulled[which[block + l], j, c] += s
                     pulled[which[block + l], i, c] -= s
 
-# %% ../nbs/06_descriptors.ipynb #cfd55e9d
+# %% ../nbs/06_descriptors.ipynb #a6bf51ca
 class DegenerateWarning(UserWarning):
     "Equal eigenvalues have no derivative; the mean of theirs was returned."
 
-# %% ../nbs/06_descriptors.ipynb #232b4a6b
+# %% ../nbs/06_descriptors.ipynb #6fe9a79f
 def _proximity_slopes(positions, width, orders, R_0p, g=None, full=False, warn=True, workers=None):
     "Gradients (or nothing), pullback of g (or nothing), mask of eigenvalues without a derivative, and whether one configuration came in."
     task = _Task(positions, width, orders, R_0p)
@@ -486,7 +492,7 @@ def check_pull(g, shape, single=False):
     if g.shape != shape: raise ValueError(f"g must have the shape of the values, {shape[1:] if single else shape}, got {g.shape}")
     return np.array(g)      # contiguous and writable: one specialisation of the kernels
 
-# %% ../nbs/06_descriptors.ipynb #83b7522f
+# %% ../nbs/06_descriptors.ipynb #4333a82f
 def proximity_eigenvalue_gradients(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -511,7 +517,7 @@ def degenerate_eigenvalues(
     _, _, equal, single = _proximity_slopes(positions, width, orders, R_0p, warn=False, workers=workers)
     return equal[0] if single else equal
 
-# %% ../nbs/06_descriptors.ipynb #6fe9a79f
+# %% ../nbs/06_descriptors.ipynb #d11c418d
 _KNOWN = {}          # descriptors by the name of their class
 STEP = 1e-5          # of numerical derivatives, in R_c
 CHUNK = 1024         # configurations that are worked on at once where memory matters
@@ -530,7 +536,7 @@ def check_descriptor(descriptor):
     if not isinstance(descriptor, Descriptor): raise TypeError(f"descriptor must be a Descriptor such as ProximityEigenvalues(), got {descriptor!r}; make yours a frozen dataclass that inherits from Descriptor")
     return descriptor
 
-# %% ../nbs/06_descriptors.ipynb #4333a82f
+# %% ../nbs/06_descriptors.ipynb #c7e24a91
 class Descriptor:
     "The contract of any input: a frozen dataclass whose fields are its settings, with `values`; `gradients` are numerical unless given."
     local = False     # one set of inputs for each particle?
@@ -577,7 +583,7 @@ class Descriptor:
         v = check_values(self, self.values(x, w), len(x), x.shape[1])
         return v[0] if single else v
 
-# %% ../nbs/06_descriptors.ipynb #64c6fc2b
+# %% ../nbs/06_descriptors.ipynb #f4b5c284
 def descriptor_from_settings(
     settings: dict, # as Descriptor.settings
 ) -> Descriptor: # the descriptor
@@ -605,7 +611,7 @@ def numerical_gradients(
     out = out.reshape(*out.shape[:-1], *x.shape[1:])
     return out[0] if single else out
 
-# %% ../nbs/06_descriptors.ipynb #03bc9251
+# %% ../nbs/06_descriptors.ipynb #9b2a12bd
 def check_values(descriptor, values, M, N):
     "Values of the promised shape, finite."
     values = np.asarray(values)
@@ -615,7 +621,7 @@ def check_values(descriptor, values, M, N):
     if not np.isfinite(values).all(): raise ValueError(f"values of {type(descriptor).__name__} are not finite for configuration {int(np.argwhere(~np.isfinite(values))[0][0])}; look for coinciding particles")
     return values
 
-# %% ../nbs/06_descriptors.ipynb #aafb0c1a
+# %% ../nbs/06_descriptors.ipynb #8a4abd0a
 @dataclass(frozen=True)
 class ProximityEigenvalues(Descriptor):
     "Eigenvalues of proximity matrices (equation 11), ascending in each order: the inputs of the thesis."
@@ -635,7 +641,7 @@ class ProximityEigenvalues(Descriptor):
         _, pulled, _, single = _proximity_slopes(positions, width, self.orders, self.R_0p, g=g)
         return pulled[0] if single else pulled
 
-# %% ../nbs/06_descriptors.ipynb #f4b5c284
+# %% ../nbs/06_descriptors.ipynb #16035322
 @dataclass(frozen=True)
 class RelativeDistances(Descriptor):
     "The width, then for each order o the sorted r_ij^(-o) inside the central cell: the early version of the thesis, a baseline."
@@ -664,7 +670,7 @@ class RelativeDistances(Descriptor):
             out = np.concatenate([out, np.take_along_axis(one, rank[:, :, None, None], axis=1)], axis=1)
         return out[0] if single else out
 
-# %% ../nbs/06_descriptors.ipynb #9b2a12bd
+# %% ../nbs/06_descriptors.ipynb #53fc0a50
 def _pairs(x, w):
     "Index pairs, connections (M, P, d) and distances (M, P) inside the central cell."
     x = wrap(x, w) if len(x) else x
@@ -672,7 +678,7 @@ def _pairs(x, w):
     t = x[:, j] - x[:, i]
     return (i, j), t, np.sqrt((t * t).sum(axis=2))
 
-# %% ../nbs/06_descriptors.ipynb #1789f4a6
+# %% ../nbs/06_descriptors.ipynb #258bf659
 @kernel
 def _cutoff(r, R):
     "Smooth cutoff and its slope."
@@ -705,7 +711,7 @@ def _turn(cosine, zeta, sign):
     y = 2.0 ** (1.0 - zeta) * _whole_power(x, zeta - 1.0)
     return y * x, y * zeta * sign
 
-# %% ../nbs/06_descriptors.ipynb #16035322
+# %% ../nbs/06_descriptors.ipynb #a30757b3
 @kernel
 def _around(x, i, w, near, count, R, disp, dist, owner):
     "Lists the neighbours of particle i within R, images included; returns how many, -1 if one stands on it."
@@ -740,6 +746,7 @@ def _third(disp, a, b):
     x, y, z = disp[a, 0] - disp[b, 0], disp[a, 1] - disp[b, 1], disp[a, 2] - disp[b, 2]
     return math.sqrt(x * x + y * y + z * z), disp[a, 0] * disp[b, 0] + disp[a, 1] * disp[b, 1] + disp[a, 2] * disp[b, 2]
 
+# %% ../nbs/06_descriptors.ipynb #50b31d61
 @kernel
 def _triangle(disp, dist, a, b, R, shells, turns, third_side, h, dh, t, dt):
     "Third side, cosine; factors h of the third side for each shell and t of the angle for each (zeta, lambda), with slopes. Side 0: contributes nothing."
@@ -760,7 +767,7 @@ def _workspace(most, radial, shells, turns):
     return (np.zeros((most + 1, 3)), np.empty(most + 1), np.empty(most + 1, np.int64), np.empty(most + 1), np.empty((len(radial), most + 1)), np.empty((len(radial), most + 1)),
             np.empty((s, most + 1)), np.empty((s, most + 1)), np.empty(s), np.empty(s), np.empty(u), np.empty(u))
 
-# %% ../nbs/06_descriptors.ipynb #53fc0a50
+# %% ../nbs/06_descriptors.ipynb #fdee13b1
 @kernel
 def _batch_symmetry(x, w, which, near, count, R, radial, shells, turns, shell, turn, third_side, out):
     "Symmetry functions of the configurations `which`, into out (M, N, K); nan where particles coincide."
@@ -783,7 +790,7 @@ def _batch_symmetry(x, w, which, near, count, R, radial, shells, turns, shell, t
                     for k in range(len(shells)): h[k] *= g[k, a] * g[k, b]
                     for k in range(len(shell)): o[K + k] += h[shell[k]] * t[turn[k]]
 
-# %% ../nbs/06_descriptors.ipynb #6848667f
+# %% ../nbs/06_descriptors.ipynb #cc693bb5
 @kernel
 def _push(out, i, ja, jb, disp, dist, a, b, c, cosine, sa, sb, sc, scos):
     "Adds to out (N, d) the slopes of a function with slopes sa, sb, sc, scos in the sides a, b, the third side and the cosine."
@@ -824,6 +831,7 @@ def _batch_symmetry_slopes(x, w, which, near, count, R, radial, shells, turns, s
                         _push(full[m, i, K + k], i, owner[a], owner[b], disp, dist, a, b, c, cosine, dg[s, a] * g[s, b] * h[s] * t[z], g[s, a] * dg[s, b] * h[s] * t[z],
                               g[s, a] * g[s, b] * dh[s] * t[z], g[s, a] * g[s, b] * h[s] * dt[z])
 
+# %% ../nbs/06_descriptors.ipynb #47e2ef25
 @kernel
 def _batch_symmetry_pull(x, w, which, near, count, R, radial, shells, turns, shell, turn, third_side, weight, pulled):
     "The same contracted with weight (M, N, K), added to pulled (M, N, d)."
@@ -850,6 +858,7 @@ def _batch_symmetry_pull(x, w, which, near, count, R, radial, shells, turns, she
                     sa, sb, sc, scos = _contract(u, K, shell, turn, g, dg, a, b, h, dh, t, dt, A, B)
                     _push(pulled[m], i, owner[a], owner[b], disp, dist, a, b, c, cosine, sa, sb, sc, scos)
 
+# %% ../nbs/06_descriptors.ipynb #bc153aa4
 @kernel
 def _contract(u, K, shell, turn, g, dg, a, b, h, dh, t, dt, A, B):
     "Slopes in both sides, the third side and the cosine of the weighted sum of all angular functions of one triangle."
@@ -866,12 +875,12 @@ def _contract(u, K, shell, turn, g, dg, a, b, h, dh, t, dt, A, B):
         scos += B[s] * p * q * r
     return sa, sb, sc, scos
 
-# %% ../nbs/06_descriptors.ipynb #6556b448
-RADIAL = tuple((8.0, 0.4 + 0.2 * i) for i in range(14))
-ANGULAR = tuple((eta, 0.0, zeta, lam) for eta in (0.1, 0.4, 1.0) for zeta in (1.0, 2.0, 4.0, 16.0) for lam in (-1.0, 1.0))
+# %% ../nbs/06_descriptors.ipynb #2f568dbe
+RADIAL = tuple((round(0.05 * 240 ** (i / 13), 4), 0.0) for i in range(14))
+ANGULAR = tuple((eta, 0.0, zeta, sign) for eta in (0.1, 0.6, 3.0) for zeta in (1.0, 2.0, 4.0, 16.0) for sign in (-1.0, 1.0))
 
-# %% ../nbs/06_descriptors.ipynb #a30757b3
-@dataclass(frozen=True)
+# %% ../nbs/06_descriptors.ipynb #d86f529f
+@dataclass(frozen=True, repr=False)
 class SymmetryFunctions(Descriptor):
     "Radial and angular symmetry functions of each particle's surroundings, in the manner of Behler and Parrinello; images included, in 1-D to 3-D."
     radial: tuple = RADIAL # (eta in 1/R_c^2, R_s in R_c) of each radial function
@@ -888,6 +897,7 @@ class SymmetryFunctions(Descriptor):
         if not self.radial + self.angular: raise ValueError("radial and angular are both empty; give at least one function")
 
     def n_inputs(self, n_particles, dimension): return len(self.radial) + len(self.angular)
+    def __repr__(self): return f"SymmetryFunctions({len(self.radial)} radial, {len(self.angular)} angular, cutoff={self.cutoff:g}, third_side={self.third_side})"
 
     def _run(self, batch, positions, width, shape, g=None):
         x, w, single = checked(positions, width)
@@ -903,7 +913,7 @@ class SymmetryFunctions(Descriptor):
     def gradients(self, positions, width): return self._run(_batch_symmetry_slopes, positions, width, lambda M, N, K, d: (M, N, K, N, d))
     def pullback(self, positions, width, g): return self._run(_batch_symmetry_pull, positions, width, lambda M, N, K, d: (M, N, d), g)
 
-# %% ../nbs/06_descriptors.ipynb #50b31d61
+# %% ../nbs/06_descriptors.ipynb #05f65474
 def _function_table(name, table, columns):
     "Settings of symmetry functions as tuples of finite numbers."
     rows = _tidy(table)
@@ -920,3 +930,277 @@ def _symmetry_arguments(radial, angular):
     shells, turns = list(dict.fromkeys(a[:2] for a in angular)), list(dict.fromkeys(a[2:] for a in angular))
     table = lambda rows: np.array(rows, float).reshape(-1, 2)
     return table(radial), table(shells), table(turns), np.array([shells.index(a[:2]) for a in angular], np.int64), np.array([turns.index(a[2:]) for a in angular], np.int64)
+
+# %% ../nbs/06_descriptors.ipynb #87ca3121
+def prepare(
+    database: Database, # the database
+    descriptor: Descriptor = ProximityEigenvalues(), # what to compute
+    *,
+    name: str = "inputs", # of the column in `extra`
+    progress: bool = True, # show a progress bar
+) -> Database: # the same rows with the inputs added; the database given stays as it is
+    "Add inputs to a database, with their settings."
+    settings, M, parts = check_descriptor(descriptor).settings, len(database), []
+    if M == 0: raise ValueError("database is empty; there is nothing to prepare")
+    with progress_bar(M, progress) as bar:
+        for part in range(0, M, 16 * CHUNK):
+            x, w = database.positions[part:part + 16 * CHUNK], database.width[part:part + 16 * CHUNK]
+            parts.append(check_values(descriptor, descriptor.values(x, w), len(x), x.shape[1]).reshape(len(x), -1))
+            bar.update(len(x))
+    about = {**database.about, "inputs": {**database.about.get("inputs", {}), name: settings}}
+    return dataclasses.replace(database, extra={**database.extra, name: np.concatenate(parts)}, about=about)
+
+def inputs_of(
+    database: Database, # a prepared database
+    descriptor: Descriptor | None = None, # what the inputs must be; None: whatever is stored
+    name: str = "inputs", # of the column in `extra`
+) -> np.ndarray: # (M, K), or (M, N, K) for a local descriptor
+    "The stored inputs in their shape. Raises ValueError where they are missing or have other settings."
+    stored = database.about.get("inputs", {}).get(name)
+    if stored is None or name not in database.extra: raise ValueError(f"database has no inputs {name!r} with settings; make them with prepare(database, descriptor)")
+    if descriptor is not None and descriptor.settings != stored: raise ValueError(f"inputs {name!r} were made with {descriptor_from_settings(stored)}, not with {descriptor}; prepare the database again")
+    local = (descriptor or descriptor_from_settings(stored)).local
+    flat = database.extra[name]
+    return flat.reshape(len(flat), database.positions.shape[1], -1) if local else flat
+
+# %% ../nbs/06_descriptors.ipynb #f1837eac
+def _variation(values):
+    "Size of the variation of each input: its interquartile range, or a thousandth of its standard deviation if that is more."
+    q = np.subtract(*np.quantile(values, [0.75, 0.25], axis=0))
+    return np.maximum(np.maximum(q, 1e-3 * values.std(axis=0)), 1e-300)
+
+def _flat(descriptor, x, w):
+    "Values of a batch as (M, K)."
+    return check_values(descriptor, descriptor.values(x, w), len(x), x.shape[1]).reshape(len(x), -1)
+
+def _symmetries(descriptor, x, w, rng):
+    "Largest relative deviation of the inputs under each symmetry."
+    M, N, d = x.shape
+    values = check_values(descriptor, descriptor.values(x, w), M, N)
+    size = np.abs(values) + _variation(values.reshape(-1, values.shape[-1]))
+    deviation = lambda other, wanted=values: float(np.max(np.abs(other - wanted) / size))
+    order, shift = rng.permutation(N), w[:, None, None] * rng.integers(-2, 3, (M, N, d))
+    face = np.repeat(x[None], 3, axis=0)
+    for step, y in zip((1 - 1e-9, 0, 1e-9), face): y[:, 0, 0] = step * w
+    before, on, after = (descriptor.values(y, w) for y in face)
+    found = {"translation": deviation(descriptor.values(wrap(x + w[:, None, None] * rng.uniform(0, 1, (M, 1, d)), w), w)),
+             "permutation": deviation(descriptor.values(x[:, order], w), values[:, order] if descriptor.local else values),
+             "other images": deviation(descriptor.values(x + shift, w)),
+             "crossing a face": float(np.median(np.abs(before + after - 2 * on).reshape(M, -1).max(axis=1) / size.reshape(M, -1).max(axis=1))),
+             "reflection": deviation(descriptor.values(wrap(x * np.r_[-1, np.ones(d - 1)], w), w))}
+    if d > 1: found["rotation by 90 degrees"] = deviation(descriptor.values(wrap(np.concatenate([-x[..., 1:2], x[..., :1], x[..., 2:]], axis=2), w), w))
+    if descriptor.local:
+        doubled = (wrap(x, w)[:, None] + w[:, None, None, None] * np.array(list(itertools.product((0, 1), repeat=d)))[:, None]).reshape(M, -1, d)
+        found["doubling"] = deviation(descriptor.values(doubled, 2 * w)[:, :N])
+    return found
+
+def _jacobians(descriptor, x, w, spread):
+    "Singular values (M, ...) of the Jacobians, inputs in units of their spread."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)
+        J = descriptor.gradients(x, w).reshape(len(x), -1, x.shape[1] * x.shape[2])
+    return np.linalg.svd(J / spread[:, None], compute_uv=False)
+
+# %% ../nbs/06_descriptors.ipynb #6c5f038d
+def _distances_between(x, w):
+    "Sorted shortest distances of all pairs (M, P): different ones mean different configurations."
+    i, j = np.triu_indices(x.shape[1], 1)
+    t = x[:, j] - x[:, i]
+    t -= w[:, None, None] * np.round(t / w[:, None, None])
+    return np.sort(np.sqrt((t * t).sum(axis=2)), axis=1)
+
+def _neighbours_in_input(values, energy, rng):
+    "Distance in input space and energy difference of nearest neighbours, and the energy difference of random pairs."
+    z = np.arcsinh((values - np.median(values, axis=0)) / _variation(values))
+    squares = (z * z).sum(axis=1)
+    D = squares[:, None] + squares - 2 * z @ z.T
+    np.fill_diagonal(D, np.inf)
+    nearest = D.argmin(axis=1)
+    return np.linalg.norm(z - z[nearest], axis=1), np.abs(energy - energy[nearest]), float(np.abs(energy - rng.permutation(energy)).mean())
+
+def _search(descriptor, x, y, w, spread, steps=80):
+    "Walks from y towards the inputs of x; returns where it arrived and the largest remaining difference of the inputs."
+    target, y, mu = _flat(descriptor, x, w), y.copy(), np.full(len(x), 1e-2)
+    scale = spread + np.abs(target)
+    residual = lambda y: (_flat(descriptor, y, w) - target) / scale
+    r = residual(y)
+    for _ in range(steps):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateWarning)
+            J = descriptor.gradients(y, w).reshape(len(x), r.shape[1], -1) / scale[:, :, None]
+        A, b = np.einsum("mki,mkj->mij", J, J), np.einsum("mki,mk->mi", J, r)
+        size = np.einsum("mii->mi", A).max(axis=1) + 1e-12
+        step = -np.linalg.solve(A + (mu * size)[:, None, None] * np.eye(A.shape[1]), b[..., None])[..., 0]
+        step *= np.minimum(1, 0.3 / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]
+        trial = y + step.reshape(y.shape)
+        new = residual(trial)
+        better = (new * new).sum(axis=1) < (r * r).sum(axis=1)
+        y[better], r[better] = trial[better], new[better]
+        mu = np.clip(np.where(better, mu / 4, mu * 4), 1e-12, 1e3)
+    return y, np.abs(r).max(axis=1)
+
+# %% ../nbs/06_descriptors.ipynb #70afd737
+def _along(descriptor, x, w, spread, at):
+    "Inputs (n, K) and their slopes along the drag of the last particle, at heights `at` in widths, in units of the spread."
+    path = np.repeat(x[None], len(at), axis=0)
+    path[:, -1, -1] = at * w
+    many = np.full(len(at), w)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)
+        slopes = descriptor.gradients(path, many).reshape(len(at), -1, *x.shape)[:, :, -1, -1]
+    return _flat(descriptor, path, many) / spread, slopes * w / spread
+
+def _jumps(descriptor, x, w, spread, n=257, zooms=(8, 4)):
+    "Largest jump of a value and of a slope along one drag, relative to the largest change along it, and the curve itself. Stretches closer than w/16 to another particle are left out."
+    at = np.linspace(0.0, 1.0, n) + 1e-3
+    path = np.repeat(x[None], n, axis=0)
+    path[:, -1, -1] = at * w
+    t = path[:, -1:] - path[:, :-1]
+    apart = (np.linalg.norm(t - w * np.round(t / w), axis=2) > w / 16).all(axis=1)
+    found, curves = [0.0, 0.0], _along(descriptor, x, w, spread, at)
+    for which in (0, 1) if (apart[1:] & apart[:-1]).any() else ():
+        size = np.ptp(curves[which][apart], axis=0).max() or 1.0
+        steps = np.abs(np.diff(curves[which], axis=0)).max(axis=1) * (apart[1:] & apart[:-1])
+        for start in np.argsort(steps)[-3:]:
+            low, high = at[start], at[start + 1]
+            for _ in range(zooms[which]):
+                inner = np.linspace(low, high, 9)
+                change = np.abs(np.diff(_along(descriptor, x, w, spread, inner)[which], axis=0)).max(axis=1)
+                low, high = inner[change.argmax()], inner[change.argmax() + 1]
+            found[which] = max(found[which], float(change.max() / size))
+    return found, at, np.where(apart[:, None], curves[0] - np.median(curves[0], axis=0), np.nan)
+
+def _best_time(run, rounds=3):
+    "Best time of some rounds, in seconds."
+    def once():
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+    return min(once() for _ in range(rounds))
+
+# %% ../nbs/06_descriptors.ipynb #d3640e7f
+@dataclass(eq=False, repr=False)
+class DescriptorReport:
+    "What `report` found out about a descriptor."
+    descriptor: Descriptor # who was asked
+    n_inputs: int # inputs of a configuration or, if local, of a particle
+    symmetries: dict # name -> largest relative deviation
+    freedom: int # degrees of freedom of a configuration, d N - d
+    singular: np.ndarray # (M, ...) singular values of the Jacobian, inputs in units of their spread
+    nearest: np.ndarray # (M,) distance to the nearest neighbour in input space
+    nearest_energy: np.ndarray # (M,) difference of their energies, in E_c
+    random_energy: float # mean energy difference of random pairs, in E_c
+    searches: int # walks towards the inputs of another configuration
+    arrived: int # that arrived at equal inputs
+    collisions: int # that arrived at another configuration, with another energy if the potential is known
+    collision_energy: float # largest energy difference of such a pair, in E_c; nan if there is none or the potential is unknown
+    collision: tuple | None # the two configurations of that pair and their width
+    jumps: tuple # largest jump of a value and of a slope along drags, relative to the range
+    drag: tuple # heights in widths, and inputs (n, K) in units of their spread, of one drag
+    seconds: tuple # for one configuration of many: values, gradients, pullback
+
+    @property
+    def rank(self) -> int:
+        "Independent inputs of a typical configuration (the median)."
+        return int(np.median((self.singular > 1e-7 * self.singular[:, :1]).sum(axis=1)))
+
+    @property
+    def condition(self) -> float:
+        "Largest over smallest of the singular values within the rank, in the median."
+        return float(np.median(self.singular[:, 0] / np.maximum(self.singular[:, self.rank - 1], 1e-300))) if self.rank else math.inf
+
+# %% ../nbs/06_descriptors.ipynb #658c0d81
+def _report_rows(self):
+    "(question, answer) of everything."
+    verdict = lambda v: f"{v:.0e} {'holds' if v < 1e-8 else 'broken'}"
+    rows = [("inputs", f"{self.n_inputs} for each {'particle' if self.descriptor.local else 'configuration'}")]
+    rows += [(name, verdict(v)) for name, v in self.symmetries.items()]
+    rows += [("independent inputs", f"{self.rank} of at most {self.freedom}"), ("condition number", f"{self.condition:.2g}"),
+             ("energy difference of nearest neighbours", f"{self.nearest_energy.mean():.3g} E_c (random pairs: {self.random_energy:.3g})"),
+             ("different configurations, equal inputs", f"{self.collisions} of {self.arrived} walks that arrived ({self.searches} tried)" + (f", energies up to {self.collision_energy:.2g} E_c apart" if self.collision_energy > 0 else "")),
+             ("jump of a value along drags", f"{self.jumps[0]:.0e} of the range: {'none' if self.jumps[0] < 1e-5 else 'JUMPS'}"),
+             ("jump of a slope along drags", f"{self.jumps[1]:.0e} of the range: {'none' if self.jumps[1] < 1e-2 else 'KINKS'}"),
+             ("cost: values, gradients, pullback", ", ".join(f"{1e6 * s:.2g}" for s in self.seconds) + " us for each configuration of many")]
+    return rows
+
+def _report_text(self): return f"{self.descriptor}\n" + "\n".join(f"  {a:42s} {b}" for a, b in self.rows())
+def _report_html(self):
+    lines = "".join(f"<tr><td style='text-align:left'>{html.escape(a)}</td><td style='text-align:left'>{html.escape(b)}</td></tr>" for a, b in self.rows())
+    return f"<table><caption>{html.escape(type(self.descriptor).__name__)}</caption>{lines}</table><small>deviations relative to the size of each input; energies per particle</small>"
+
+# %% ../nbs/06_descriptors.ipynb #37d818b2
+def _report_plot(self, axs=None):
+    "Nearest neighbours in input space, singular values, and the inputs along a drag; returns the three Axes."
+    import matplotlib.pyplot as plt
+    if axs is None: axs = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")[1]
+    axs[0].plot(self.nearest, self.nearest_energy, ".", markersize=3, alpha=0.5)
+    axs[0].axhline(self.random_energy, color="0.6", linestyle="--", label="random pairs (mean)")
+    axs[0].set(xlabel="distance to the nearest in input space", ylabel="energy difference ($E_c$)", title=type(self.descriptor).__name__)
+    axs[0].set_yscale("symlog", linthresh=1e-2)
+    axs[0].set_ylim(bottom=-1e-3)
+    axs[0].legend()
+    s = self.singular / self.singular[:, :1]
+    axs[1].fill_between(range(1, s.shape[1] + 1), *np.maximum(np.quantile(s, [0.1, 0.9], axis=0), 1e-18), alpha=0.3, linewidth=0)
+    axs[1].semilogy(range(1, s.shape[1] + 1), np.maximum(np.median(s, axis=0), 1e-18), "o-")
+    axs[1].axvline(self.freedom + 0.5, color="0.6", linestyle="--", label="degrees of freedom")
+    axs[1].set(xlabel="singular value", ylabel="relative to the largest", ylim=(1e-9, 3))
+    axs[1].legend()
+    axs[2].plot(*self.drag, linewidth=1)
+    axs[2].set(xlabel="height of the dragged particle ($w_c$)", ylabel="inputs (in spreads)")
+    return axs
+
+DescriptorReport.rows, DescriptorReport.__repr__, DescriptorReport._repr_html_, DescriptorReport.plot = _report_rows, _report_text, _report_html, _report_plot
+
+# %% ../nbs/06_descriptors.ipynb #190afb1f
+def report(
+    descriptor: Descriptor, # who is asked; one of your own works too
+    database: Database | None = None, # a sample; None: 1,500 configurations, partly relaxed, made for this
+    *,
+    n_particles: int = 4, # of the sample made here
+    dimension: int = 2, # of the sample made here
+    width: float = 5.0, # of the sample made here, in R_c
+    searches: int = 200, # walks towards the inputs of another configuration
+    drags: int = 6, # particles that are dragged
+    seed: int = 0, # of the random choices
+) -> DescriptorReport: # the answers
+    "Which symmetries a descriptor has, what it can tell apart, how smooth it is and what it costs."
+    check_descriptor(descriptor)
+    db, rng = _sample(n_particles, dimension, width) if database is None else database, np.random.default_rng(seed)
+    if len(db) < 2: raise ValueError(f"database must hold at least two configurations, got {len(db)}")
+    db = db[np.sort(rng.permutation(len(db))[:1500])]
+    x, w, few = db.positions, db.width, slice(0, 200)
+    values = _flat(descriptor, x, w)
+    spread = _variation(values)
+    drag = [_jumps(descriptor, x[m], w[m], spread) for m in rng.integers(0, len(db), drags)]
+    worst = max(range(drags), key=lambda m: (drag[m][0][0] > 1e-5, drag[m][0][1]))
+    distance, difference, random = _neighbours_in_input(values, db.energy, rng)
+    return DescriptorReport(descriptor, descriptor.n_inputs(*x.shape[1:]), _symmetries(descriptor, x[few], w[few], rng), x.shape[2] * (x.shape[1] - 1), _jacobians(descriptor, x[few], w[few], spread),
+        distance, difference, random, *_collisions(descriptor, db, spread, searches, rng), tuple(max(d[0][i] for d in drag) for i in (0, 1)), drag[worst][1:], _costs(descriptor, x, w))
+
+# %% ../nbs/06_descriptors.ipynb #155f3571
+def _sample(n_particles, dimension, width):
+    "Partly relaxed configurations."
+    from pes_toy.database import DatabaseSpec, generate
+    return generate(DatabaseSpec(n_configurations=1500, n_particles=n_particles, dimension=dimension, width=width, epochs=(5, 20, 40), keep=0.8), progress=False)
+
+def _collisions(descriptor, db, spread, searches, rng):
+    "Walks towards the inputs of other configurations: tried, arrived, at another configuration, largest energy difference, and that pair."
+    from pes_toy.energy import energy_per_particle
+    m = rng.integers(0, len(db), searches)
+    x, w = db.positions[m], db.width[m]
+    y, left = _search(descriptor, x, w[:, None, None] * rng.uniform(0, 1, x.shape), w, spread)
+    arrived = left < 1e-9
+    other = arrived & (np.abs(_distances_between(x, w) - _distances_between(y, w)).max(axis=1, initial=0) > 1e-3)
+    apart = np.full(searches, np.nan)
+    if db.spec is not None and other.any(): apart[other] = np.abs(db.energy[m][other] - energy_per_particle(y[other], w[other], db.spec.potential, depth=db.spec.depth))
+    if db.spec is not None: other &= apart > 1e-6            # the others differ where the potential does not see it
+    if not other.any() or np.isnan(apart).all(): return searches, int(arrived.sum()), int(other.sum()), math.nan, None
+    pick = int(np.nanargmax(apart))
+    return searches, int(arrived.sum()), int(other.sum()), float(apart[pick]), (x[pick], wrap(y[pick], w[pick]), float(w[pick]))
+
+def _costs(descriptor, x, w):
+    "Seconds for one configuration of many: values, gradients, pullback."
+    g, few = np.ones_like(descriptor.values(x, w)), slice(0, 300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)
+        return (_best_time(lambda: descriptor.values(x, w)) / len(x), _best_time(lambda: descriptor.gradients(x[few], w[few])) / len(x[few]), _best_time(lambda: descriptor.pullback(x, w, g)) / len(x))
