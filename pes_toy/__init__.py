@@ -11,9 +11,12 @@ _homes = {
     "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
     "energy": ["energy_per_particle", "forces", "energy_and_forces", "brute_force_energy", "cost", "Cost"],
     "relaxation": ["relax", "Relaxation"],
+    "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
+                    "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
+                    "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
     "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

@@ -220,55 +220,56 @@ def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
         closed[row, l] = 0.0 if opens else 1.0
 
 # %% ../nbs/04_relaxation.ipynb #4b375866
-@kernel
-def _all_images(pos, new, w, j, k, l, q, ways):
-    "Energy of the triangle p, j, k of one lane over all images: in each axis three ways to unroll the circle. ways: room for (axis, way, sides and extent)."
-    for c in range(2):
-        u, v = pos[2 * j + c, l] - new[c, l], pos[2 * k + c, l] - new[c, l]
-        u, v = u + w if u < 0.0 else u, v + w if v < 0.0 else v
-        a, b, t = u, v, abs(u - v)
-        for m in range(3):
-            ways[c, m, 0], ways[c, m, 1], ways[c, m, 2] = a * a, b * b, t * t
-            ways[c, m, 3] = max(a * a, max(b * b, t * t))
-            if m == 0: a, b = w - u, w - v
-            else: a, b, t = u if u < v else w - u, w - v if u < v else v, w - t
-    total, reach2 = 0.0, 2.25 * q[3] * q[3]
-    for m in range(3):
-        for n in range(3):
-            if ways[0, m, 3] + ways[1, n, 3] < reach2:
-                a, b, t = ways[0, m, 0] + ways[1, n, 0], ways[0, m, 1] + ways[1, n, 1], ways[0, m, 2] + ways[1, n, 2]
-                total += _modified(q, (math.sqrt(a) + math.sqrt(b) + math.sqrt(t)) * (1.0 / 3.0))[0]
-    return total
+@kernel(inline=True)
+def _lane_look(look, limit, hits):
+    "Lists the entries of a table (flat) that need a second look; returns how many."
+    count = 0
+    for i in range(look.size):
+        hits[count] = i
+        count += look[i] < limit
+    return count
+
+@kernel(inline=True)
+def _two_ways(u, v, w):
+    "Squared sides along one axis (p to j, p to k, j to k) of the triangle, without its largest gap and without its second largest one."
+    u, v = u + w if u < 0.0 else u, v + w if v < 0.0 else v
+    low, high = u if u < v else v, v if u < v else u
+    inner, t = high - low, w - high             # the gaps: p to low, low to high, high to p
+    u_across, v_across = u if u < v else w - u, w - v if u < v else v       # the inner gap left out
+    last_least, first_least = (t < low) & (t < inner), (low <= t) & (low < inner)
+    a = u_across if last_least else u
+    b = v_across if last_least else v
+    c = w - inner if last_least else inner
+    d = u_across if first_least else w - u
+    e = v_across if first_least else w - v
+    f = w - inner if first_least else inner
+    return a * a, b * b, c * c, d * d, e * e, f * f
+
+@kernel(inline=True)
+def _lane_images(gathered, n, means):
+    "Mean sides of the four triangles of n gathered entries (u and v along both axes, width)."
+    third = 1.0 / 3.0
+    for i in range(n):
+        a, b, c, d, e, f = _two_ways(gathered[0, i], gathered[1, i], gathered[4, i])
+        g, h, k, o, r, t = _two_ways(gathered[2, i], gathered[3, i], gathered[4, i])
+        means[0, i] = (math.sqrt(a + g) + math.sqrt(b + h) + math.sqrt(c + k)) * third
+        means[1, i] = (math.sqrt(a + o) + math.sqrt(b + r) + math.sqrt(c + t)) * third
+        means[2, i] = (math.sqrt(d + g) + math.sqrt(e + h) + math.sqrt(f + k)) * third
+        means[3, i] = (math.sqrt(d + o) + math.sqrt(e + r) + math.sqrt(f + t)) * third
 
 # %% ../nbs/04_relaxation.ipynb #794e9abd
 @kernel(inline=True)
-def _lane_energies(s, row, v, at, begin, weight, closed, q):
-    "Weighted energies (equation 10) of the mean sides s[row], into v[at] from column `begin`; zero where a triangle does not close."
-    E, R, n, R_0, shift, tilt = q[0], q[1], q[2], q[3], q[4], q[5]
-    if n == 6.0:
-        for l in range(LANES):
-            y = R / s[row, l]
-            y = y * y
-            y = y * y * y
-            t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
-            v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
-    else:
-        for l in range(LANES):
-            y = (R / s[row, l]) ** n
-            t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
-            v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
+def _lane_energies(s, row, v, at, begin, weight, closed, q, length):
+    "Weighted energies (equation 10, n = 6) of the mean sides s[row], into v[at] from column `begin`; zero where a triangle does not close."
+    E, R, R_0, shift, tilt = q[0], q[1], q[3], q[4], q[5]
+    for l in range(length):
+        y = R / s[row, l]
+        y = y * y
+        y = y * y * y
+        t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
+        v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
 
-# %% ../nbs/04_relaxation.ipynb #ea0c2f38
-@kernel(inline=True)
-def _lane_look(look, row, limit, lanes):
-    "Lists the lanes of this row that need a second look; returns how many."
-    count = 0
-    for l in range(LANES):
-        lanes[count] = l
-        count += look[row, l] < limit
-    return count
-
-# %% ../nbs/04_relaxation.ipynb #9c18da11
+# %% ../nbs/04_relaxation.ipynb #fb8e00ab
 @kernel(inline=True)
 def _lane_add(new, row, old, at, begin, after, before):
     "Adds a row of new and of known terms."
@@ -276,13 +277,13 @@ def _lane_add(new, row, old, at, begin, after, before):
         after[l] += new[row, begin + l]
         before[l] += old[at, begin + l]
 
-# %% ../nbs/04_relaxation.ipynb #c0a5d712
+# %% ../nbs/04_relaxation.ipynb #9c18da11
 @kernel(inline=True)
 def _lane_keep(new, row, table, at, mask, length):
     "Writes the bits of a row into a table where the step is kept."
     for l in range(length): table[at, l] = (new[row, l] & mask[l]) | (table[at, l] & ~mask[l])
 
-# %% ../nbs/04_relaxation.ipynb #2257de0b
+# %% ../nbs/04_relaxation.ipynb #c0a5d712
 @kernel(inline=True)
 def _lane_step(pos, new, w, p, max_delta):
     "Proposed positions from the uniform numbers in `new`."
@@ -293,10 +294,10 @@ def _lane_step(pos, new, w, p, max_delta):
             t = t - w[l] if t > w[l] else t
             new[c, l] = t
 
-# %% ../nbs/04_relaxation.ipynb #91b50369
+# %% ../nbs/04_relaxation.ipynb #474b74c6
 @kernel
-def _places(N, p, pairs, triples, opposite):
-    "For a move of particle p: the rows of its pairs and triangles in the tables, and of the pair opposite to it in each triangle."
+def _places(N, p, pairs, triples, opposite, corners):
+    "For a move of particle p: the rows of its pairs and triangles in the tables, of the pair opposite to it in each triangle, and the other corners."
     row = 0
     for a in range(N - 1):
         j = a + (a >= p)
@@ -304,34 +305,36 @@ def _places(N, p, pairs, triples, opposite):
         for b in range(a + 1, N - 1):
             k = b + (b >= p)
             triples[row], opposite[row] = _triple_row(p, j, k), _pair_row(j, k)
+            corners[row, 0], corners[row, 1] = j, k
             row += 1
 
-# %% ../nbs/04_relaxation.ipynb #b86ea480
+# %% ../nbs/04_relaxation.ipynb #91b50369
 @kernel
 def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
-    "The descent of 2-D configurations x[which] (modified Lennard-Jones, w at least 2 R_0), in place, 32 at a time; also their energies per particle."
+    "The descent of 2-D configurations x[which] (modified Lennard-Jones with n = 6, w at least 9/4 R_0), in place, 32 at a time; also their energies per particle."
     M, N = len(which), x.shape[1]
     P, T, Q = N * (N - 1) // 2, N * (N - 1) * (N - 2) // 6, (N - 1) * (N - 2) // 2
     pairs, triples, opposite = np.empty((N, N - 1), np.int64), np.empty((N, Q), np.int64), np.empty((N, Q), np.int64)
-    for p in range(N): _places(N, p, pairs[p], triples[p], opposite[p])
+    corners = np.empty((N, Q, 2), np.int64)
+    for p in range(N): _places(N, p, pairs[p], triples[p], opposite[p], corners[p])
     pos, new, width, state = np.empty((2 * N, LANES)), np.empty((2, LANES)), np.empty(LANES), _streams(LANES)
     near, far = np.zeros((N - 1, 4 * LANES)), np.zeros((P, 4 * LANES))            # distance, its two components, energy
     s, v, e, look, closed = np.empty((Q, LANES)), np.empty((Q, LANES)), np.zeros((T, LANES)), np.empty((Q, LANES)), np.empty((Q, LANES))
     after, before, whole, mask = np.empty(LANES), np.empty(LANES), np.ones((N, LANES)), np.empty(4 * LANES, np.int64)
-    again, ways, limit = np.empty(LANES + 1, np.int64), np.empty((2, 3, 4)), 2.25 * q[3] * q[3]
+    hits, gathered, means, terms = np.empty(Q * LANES + 1, np.int64), np.ones((5, Q * LANES + 8)), np.ones((4, Q * LANES + 8)), np.empty((4, Q * LANES + 8))
+    ones, lane_bits, limit = np.ones((4, Q * LANES + 8)), np.empty(LANES, np.int64), 2.25 * q[3] * q[3]
     pos_bits, new_bits, near_bits, far_bits, v_bits, e_bits = pos.view(np.int64), new.view(np.int64), near.view(np.int64), far.view(np.int64), v.view(np.int64), e.view(np.int64)
     for block in range(0, M, LANES):
         lanes = min(LANES, M - block)
         for l in range(LANES):
             m = which[min(block + l, M - 1)]
             _seed(seed, share, first + m, state, l)
-            width[l] = w[m]
+            width[l], lane_bits[l] = w[m], 0
             for i in range(2 * N): pos[i, l] = x[m, i // 2, i % 2]
         for step in range(-2 * N, epochs * N):
             p = step % N
             if step >= 0 or (random_start and step < -N):
-                _draw(state, LANES, new, 0)
-                _draw(state, LANES, new, 1)
+                for c in range(2): _draw(state, LANES, new, c)
             if step < -N:                                       # first pass: the starting positions
                 if random_start:
                     for c in range(2):
@@ -344,35 +347,43 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
             for l in range(LANES): after[l], before[l] = 0.0, 0.0
             for a in range(N - 1):
                 _lane_distances(pos, new, width, near, a, a + (a >= p))
-                _lane_energies(near, a, near, a, 3 * LANES, 0.5, whole, q)
+                _lane_energies(near, a, near, a, 3 * LANES, 0.5, whole, q, LANES)
                 _lane_add(near, a, far, pairs[p, a], 3 * LANES, after, before)
             row = 0
             for a in range(N - 1):
                 for b in range(a + 1, N - 1):
                     _lane_triangle(near, far, width, s, look, closed, a, b, opposite[p, row], row, q[3])
-                    _lane_energies(s, row, v, row, 0, 4.5, closed, q)
-                    for i in range(_lane_look(look, row, limit, again)):
-                        v[row, again[i]] = 4.5 * _all_images(pos, new, width[again[i]], a + (a >= p), b + (b >= p), again[i], q, ways)
-                    _lane_add(v, row, e, triples[p, row], 0, after, before)
+                    _lane_energies(s, row, v, row, 0, 4.5, closed, q, LANES)
                     row += 1
+            count = _lane_look(look.reshape(-1), limit, hits)
+            for i in range(count):
+                row, l = hits[i] // LANES, hits[i] % LANES
+                for c in range(2):
+                    for corner in range(2): gathered[2 * c + corner, i] = pos[2 * corners[p, row, corner] + c, l] - new[c, l]
+                gathered[4, i] = width[l]
+            rounded = (count + 7) // 8 * 8
+            _lane_images(gathered, rounded, means)
+            for image in range(4): _lane_energies(means, image, terms, image, 0, 4.5, ones, q, rounded)
+            for i in range(count): v[hits[i] // LANES, hits[i] % LANES] = terms[0, i] + terms[1, i] + terms[2, i] + terms[3, i]
+            for row in range(Q): _lane_add(v, row, e, triples[p, row], 0, after, before)
             for part in range(4):
                 for l in range(LANES): mask[part * LANES + l] = -1 if step < 0 or after[l] <= before[l] else 0
             for c in range(2): _lane_keep(new_bits, c, pos_bits, 2 * p + c, mask, LANES)
             for a in range(N - 1): _lane_keep(near_bits, a, far_bits, pairs[p, a], mask, 4 * LANES)
             for row in range(Q): _lane_keep(v_bits, row, e_bits, triples[p, row], mask, LANES)
             if step < 0: continue
-            for l in range(lanes):
-                m = which[block + l]
-                bits[m] = (bits[m] << np.uint64(1)) | np.uint64(-mask[l])
-                if accepted.shape[1] > 0: accepted[m, step // N] -= mask[l]
+            for l in range(LANES): lane_bits[l] = (lane_bits[l] << 1) - mask[l]
+            if accepted.shape[1] > 0:
+                for l in range(lanes): accepted[which[block + l], step // N] -= mask[l]
         for l in range(lanes):
             for i in range(2 * N): x[which[block + l], i // 2, i % 2] = pos[i, l]
+            bits[which[block + l]] = np.uint64(lane_bits[l])
             total = 0.0
             for a in range(P): total += far[a, 3 * LANES + l]
             for a in range(T): total += e[a, l]
             energy[which[block + l]] = total / N
 
-# %% ../nbs/04_relaxation.ipynb #c9f361d6
+# %% ../nbs/04_relaxation.ipynb #c1923a38
 @kernel
 def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits):
     "The descent of any configurations x[which], one after another, in place."
@@ -386,7 +397,7 @@ def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, ma
                     x[m, i, c] = row[0, 0] * w[m]
         bits[m] = _descend(x[m], w[m], offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted[m])
 
-# %% ../nbs/04_relaxation.ipynb #8ebcba8b
+# %% ../nbs/04_relaxation.ipynb #e47e7531
 @kernel
 def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f):
     "N v of one configuration (n > 0: through n boxes), with forces."
@@ -397,7 +408,7 @@ def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, o
         return _boxed_energy(x, w, n, g, kind, q, w2, w3, reach, True, f)
     return _cell_forces(x, w, offsets, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
 
-# %% ../nbs/04_relaxation.ipynb #3699a1b4
+# %% ../nbs/04_relaxation.ipynb #8ebcba8b
 @kernel
 def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
     "FIRE for one configuration, in place."
@@ -434,7 +445,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             best[:] = x
     x[:] = best
 
-# %% ../nbs/04_relaxation.ipynb #e7ff85cc
+# %% ../nbs/04_relaxation.ipynb #3699a1b4
 @kernel
 def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta, seed, share, first, random_start):
     "FIRE for configurations x[which], in place."
@@ -448,7 +459,7 @@ def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, m
                     x[m, i, c] = row[0, 0] * w[m]
         _fire(x[m], w[m], offsets, n[m], kind, q, w2, w3, reach, mode, epochs, max_delta)
 
-# %% ../nbs/04_relaxation.ipynb #67077373
+# %% ../nbs/04_relaxation.ipynb #9dca4511
 RELAXERS = ("descent", "fire")
 _ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
 _own = types.SimpleNamespace(**{k.__name__: k for k in _ALL})
@@ -461,7 +472,7 @@ def relaxers_of(potential):
         potential._cache["relaxation"] = rebuild(_ALL, {**vars(pes_toy.energy), **globals()}, **potential.functions)
     return potential._cache["relaxation"]
 
-# %% ../nbs/04_relaxation.ipynb #1f820024
+# %% ../nbs/04_relaxation.ipynb #67077373
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
@@ -472,8 +483,8 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
     k, q, w2, w3 = relaxers_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
     how = STALE if protocol == "thesis" else WHOLE if potential.reach is None else LIVE
     rest = np.ones(M, bool)
-    if relaxer == "descent" and how == LIVE and potential.kind == MODIFIED and d == 2 and 2 <= N <= 8:
-        rest = w < 2.0 * potential.cutoff
+    if relaxer == "descent" and how == LIVE and potential.kind == MODIFIED and potential.n == 6 and d == 2 and 2 <= N <= 8:
+        rest = w < 2.25 * potential.cutoff
         in_threads(lambda which: _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy), np.flatnonzero(~rest), workers, 4 * LANES)
     for depth in np.unique(D[rest]):
         these = np.flatnonzero(rest & (D == depth))
@@ -483,7 +494,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
         in_threads(run, these, workers, 8)
     return accepted, bits, energy
 
-# %% ../nbs/04_relaxation.ipynb #449b02b3
+# %% ../nbs/04_relaxation.ipynb #1f820024
 @dataclass(frozen=True)
 class Relaxation:
     "What `relax` returns."
@@ -508,7 +519,7 @@ class Relaxation:
         what = f"energy {v[0]:.6g} E_c" if np.ndim(self.energy) == 0 else f"{len(v)} configurations, median energy {np.median(v):.6g} E_c"
         return f"Relaxation({self.relaxer}, {self.acceptance.shape[-1]} epochs, protocol {self.protocol}: {what})"
 
-# %% ../nbs/04_relaxation.ipynb #6cc173f6
+# %% ../nbs/04_relaxation.ipynb #449b02b3
 def relax(
     positions, # (N, d) or (M, N, d), in R_c
     width, # one width, or (M,), in R_c
@@ -527,15 +538,32 @@ def relax(
     x, w, single = check_configurations(positions, width)
     epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, w, protocol, seed)
     x = wrap(x, w) if protocol == "exact" and len(x) else x
-    _evaluate(x, w, potential, depth, protocol, workers, False)    # refuses what has no energy
-    accepted, _, _ = relax_batch(x, w, potential, relaxer=relaxer, epochs=epochs, max_delta=max_delta, depth=depth, protocol=protocol, seed=seed, share=RELAX, history=True, workers=workers)
+    m, i, j = _coincide(x, w)
+    if m >= 0: raise ValueError(f"positions of particles {i} and {j} of configuration {m} coincide (or are images of each other); move one of them")
+    accepted, _, energy = relax_batch(x, w, potential, relaxer=relaxer, epochs=epochs, max_delta=max_delta, depth=depth, protocol=protocol, seed=seed, share=RELAX, history=True, workers=workers)
     x = wrap(x, w) if len(x) else x
-    energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
+    if not np.isfinite(energy).all(): energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
     rate = np.full(accepted.shape, np.nan) if relaxer == "fire" else accepted / x.shape[1]
     pick = (lambda a: a[0]) if single else (lambda a: a)
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
-# %% ../nbs/04_relaxation.ipynb #fc58744e
+# %% ../nbs/04_relaxation.ipynb #6cc173f6
+@kernel
+def _coincide(x, w):
+    "The first configuration with two particles in one place, and which; -1 if there is none."
+    M, N, d = x.shape
+    for m in range(M):
+        tiny = 1e-24 * min(w[m], 1e3) ** 2
+        for i in range(N):
+            for j in range(i):
+                r2 = 0.0
+                for c in range(d):
+                    t = x[m, i, c] - x[m, j, c]
+                    t -= w[m] * math.floor(t / w[m] + 0.5)
+                    r2 += t * t
+                if r2 <= tiny: return m, j, i
+    return -1, -1, -1
+
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
     if relaxer not in RELAXERS: raise ValueError(f"relaxer must be 'descent' or 'fire', got {relaxer!r}")

@@ -119,7 +119,7 @@ def test_side_by_side_is_one_by_one():
     from pes_toy import relaxation as R
     p = pt.ModifiedLennardJones()
     for N in (2, 3, 4, 6, 8):
-        for w in (4.0, 4.1, 4.6, 5.0, 6.0, 10.0):
+        for w in (4.5, 4.6, 5.0, 5.5, 6.0, 10.0):
             M = 300
             which, widths = np.arange(M), np.full(M, w)
             a, b = np.empty((M, N, 2)), np.empty((M, N, 2))
