@@ -191,8 +191,8 @@ class Database:
 
 # %% ../nbs/05_database.ipynb #5ca663a6
 def _from_arrays(cls,
-    positions, # (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
+    positions: np.ndarray, # (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
     energy=None, # (M,) energies per particle, in E_c; None: computed with `potential`
     *,
     forces=None, # (M, N, d), in E_c/R_c; None: computed if `potential` is given
@@ -337,7 +337,7 @@ def estimate(
     row = 8 * (spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6)
     return Estimate(drawn, float(np.mean(rate)) * drawn, drawn * row / 1e6, n_workers(workers))
 
-# %% ../nbs/05_database.ipynb #677cd501
+# %% ../nbs/05_database.ipynb #ec8c88c2
 def generate(
     spec: DatabaseSpec, # what to make
     *,
@@ -352,7 +352,7 @@ def generate(
         rows = _join([_draw_share(spec, i, w, e, count, workers, bar) for i, (w, e, count) in enumerate(spec.shares()) if count])
     return Database(**rows, spec=spec)
 
-# %% ../nbs/05_database.ipynb #f630731d
+# %% ../nbs/05_database.ipynb #4e8c8a38
 SCHEMA = 1
 
 def _content_hash(db):
@@ -386,7 +386,7 @@ def whole_file(path, write):
     finally:
         if os.path.exists(temporary): os.unlink(temporary)
 
-# %% ../nbs/05_database.ipynb #4e8c8a38
+# %% ../nbs/05_database.ipynb #44ea7473
 def _to_parquet(db, path):
     "Writes every column, with the specification in the metadata."
     import pyarrow as pa, pyarrow.parquet as pq
@@ -402,7 +402,7 @@ def _to_parquet(db, path):
     table = pa.table(columns).replace_schema_metadata({"pes_toy": json.dumps(header)})
     whole_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
-# %% ../nbs/05_database.ipynb #44ea7473
+# %% ../nbs/05_database.ipynb #339d9505
 def _from_table(table, header):
     "The database in a table; ValueError, KeyError or TypeError if table and header do not belong together."
     import pyarrow as pa
@@ -431,7 +431,7 @@ def _spec_or_none(settings):
     if settings is None or settings["potential"]["type"] == "Potential": return None
     return DatabaseSpec.from_dict(settings)
 
-# %% ../nbs/05_database.ipynb #339d9505
+# %% ../nbs/05_database.ipynb #8d51e603
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width", depthOfSurroundingCells="depth", numberOfSurroundingCells="depth", potentialEnergy="energy")
 
 def _to_json(db, path):
@@ -463,7 +463,7 @@ def _from_json(path):
     if named["positions"].ndim != 3: raise ValueError(f"{str(path)!r}: particleCoordinates must be a list of positions for each row, got the shape {named['positions'].shape}")
     return Database(**named, extra={k: v.reshape(len(keys), -1) for k, v in arrays.items() if k not in _JSON_NAMES})
 
-# %% ../nbs/05_database.ipynb #8d51e603
+# %% ../nbs/05_database.ipynb #4925eb41
 def load(
     path, # a .parquet file of this package, or a .json file in the thesis's layout
 ) -> Database: # the database
@@ -491,7 +491,7 @@ def concat(
     spec = databases[0].spec if all(db.spec == databases[0].spec for db in databases) else None
     return Database(**{k: join(k) for k in ("positions", "width", "energy", *_OPTIONAL)}, extra=extra, about=databases[0].about if shared else {}, spec=spec)
 
-# %% ../nbs/05_database.ipynb #4925eb41
+# %% ../nbs/05_database.ipynb #4db31be3
 def _save(self,
     path, # where to; .parquet (everything) or .json (the thesis's layout)
 ) -> Path: # the path
@@ -502,7 +502,7 @@ def _save(self,
 
 Database.save = _save
 
-# %% ../nbs/05_database.ipynb #f08f48cc
+# %% ../nbs/05_database.ipynb #bf7a1ece
 def _statistics(self) -> dict:
     "Number, ranges and quantiles in one dictionary."
     q = np.quantile(self.energy, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]) if len(self) else np.full(7, np.nan)
@@ -535,12 +535,12 @@ def _html(self):
 
 Database.statistics, Database.frame, Database.__repr__, Database._repr_html_ = _statistics, _frame, _brief, _html
 
-# %% ../nbs/05_database.ipynb #4a31825d
+# %% ../nbs/05_database.ipynb #b2afebae
 def _axes(ax, size=(5.5, 3.2)):
     import matplotlib.pyplot as plt
     return ax or plt.subplots(figsize=size, layout="constrained")[1]
 
-# %% ../nbs/05_database.ipynb #b2afebae
+# %% ../nbs/05_database.ipynb #8aed8c5f
 def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     "Distribution of the energies (figure 14a); the highest 1 - keep are left out. Returns the Axes."
     if not len(self): raise ValueError("the database is empty; there is nothing to draw")
@@ -549,7 +549,7 @@ def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     ax.set(xlabel="energy per particle ($E_c$)", ylabel="configurations")
     return ax
 
-# %% ../nbs/05_database.ipynb #8aed8c5f
+# %% ../nbs/05_database.ipynb #bd9cb374
 def _plot_percentiles(self, ax=None, label=None):
     "Energy against percentile (figures 12 and 15). Returns the Axes."
     ax = _axes(ax)
@@ -558,7 +558,7 @@ def _plot_percentiles(self, ax=None, label=None):
     if label is not None: ax.legend()
     return ax
 
-# %% ../nbs/05_database.ipynb #bd9cb374
+# %% ../nbs/05_database.ipynb #2f4eb56b
 def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     "Quantiles of the energy against the width of the cell (figure 14b). Returns the Axes."
     ax = _axes(ax)
@@ -571,7 +571,7 @@ def _plot_widths(self, ax=None, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     ax.legend()
     return ax
 
-# %% ../nbs/05_database.ipynb #2f4eb56b
+# %% ../nbs/05_database.ipynb #62d3e4f5
 def _plot_gallery(self, rows=None, n=8, depth=1, seed=0):
     "Some configurations with their images (figure 13): `rows`, or `n` at random. Returns the array of Axes."
     import matplotlib.pyplot as plt

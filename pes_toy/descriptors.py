@@ -242,8 +242,8 @@ def explain_infinite(x, w, result):
 
 # %% ../nbs/06_descriptors.ipynb #c3c80697
 def proximity_matrices(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
     orders=(-2, -3), # orders o, each -2 or below
     R_0p=20.0, # range, one for all orders or one for each, in R_c
     *,
@@ -341,8 +341,8 @@ def _batch_eigenvalues(x, w, which, near, count, powers, place, start, scale, ou
 
 # %% ../nbs/06_descriptors.ipynb #c81ba864
 def proximity_eigenvalues(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
     orders=(-2, -3), # orders o, each -2 or below
     R_0p=20.0, # range, one for all orders or one for each, in R_c
     *,
@@ -494,8 +494,8 @@ def check_pull(g, shape, single=False):
 
 # %% ../nbs/06_descriptors.ipynb #4333a82f
 def proximity_eigenvalue_gradients(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
     orders=(-2, -3), # orders o, each -2 or below
     R_0p=20.0, # range, one for all orders or one for each, in R_c
     *,
@@ -506,8 +506,8 @@ def proximity_eigenvalue_gradients(
     return gradients[0] if single else gradients
 
 def degenerate_eigenvalues(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
     orders=(-2, -3), # orders o, each -2 or below
     R_0p=20.0, # range, one for all orders or one for each, in R_c
     *,
@@ -596,8 +596,8 @@ def descriptor_from_settings(
 
 def numerical_gradients(
     values, # a function of (M, N, d) and (M,)
-    positions, # (M, N, d), in R_c
-    width, # (M,), in R_c
+    positions: np.ndarray, # (M, N, d), in R_c
+    width: float | np.ndarray, # (M,), in R_c
     step: float = STEP, # in R_c
 ) -> np.ndarray: # (M, ..., N, d)
     "Central differences with respect to every coordinate."

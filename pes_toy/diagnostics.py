@@ -73,7 +73,7 @@ def _depth(potential, width, depth, default):
 
 # %% ../nbs/03_diagnostics.ipynb #3f29bb3f
 def single_triangle(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     low: float = 0.01, # smallest side, in R_c
     high: float = 4.0, # largest side, in R_c
@@ -91,7 +91,7 @@ def single_triangle(
 
 # %% ../nbs/03_diagnostics.ipynb #af76fab3
 def triangle_in_space(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     width: float = 100.0, # width of the cell, in R_c
     depth: int | None = None, # depth of surrounding cells; None: 1, as in the thesis
@@ -147,7 +147,7 @@ def _fourth_particle(x, y, width):
 
 # %% ../nbs/03_diagnostics.ipynb #cf0a5711
 def energy_surface(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     width: float = 5.0, # width of the cell, in R_c
     depth: int | None = None, # depth of surrounding cells; None: 1
@@ -176,7 +176,7 @@ def square_positions(
 
 # %% ../nbs/03_diagnostics.ipynb #63b09cd7
 def square_symmetry(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     width: float | None = None, # width of the cell, in R_c; None: 10 for equation 6, else 5, as in the thesis
     depth: int | None = None, # depth of surrounding cells; None: 2, as in the thesis
@@ -197,9 +197,9 @@ def square_symmetry(
 
 # %% ../nbs/03_diagnostics.ipynb #90d8ca2b
 def counted_once(
-    positions, # (N, d), in R_c
+    positions: np.ndarray, # (N, d), in R_c
     width: float, # in R_c
-    potential, # one with triplets; pairs are left out
+    potential: object, # one with triplets; pairs are left out
     depth: int, # depth of surrounding cells
 ) -> float: # energy per particle, in E_c
     "Equation (5) with each triangle that touches the central cell counted once: not translation invariant (figure 3)."
@@ -215,7 +215,7 @@ def counted_once(
 
 # %% ../nbs/03_diagnostics.ipynb #21b8c9e8
 def repulsion(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     width: float = 100.0, # width of the cell, in R_c
     depth: int | None = None, # depth of surrounding cells; None: 1, as in the thesis
@@ -236,7 +236,7 @@ def repulsion(
 
 # %% ../nbs/03_diagnostics.ipynb #6a1514f6
 def convergence(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     width: float | None = None, # width of the cell, in R_c; None: 5, or 4 for a potential with a reach, as in the thesis
     depths=range(9), # depths of surrounding cells
@@ -251,7 +251,7 @@ def convergence(
 
 # %% ../nbs/03_diagnostics.ipynb #3f332614
 def six_panels(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # for all tests but the convergence; None: the depth of each in the thesis
@@ -274,7 +274,7 @@ def six_panels(
 
 # %% ../nbs/03_diagnostics.ipynb #0b5c0fa3
 def triangle_curvatures(
-    potential, # one with triplets
+    potential: object, # one with triplets
     side: float | None = None, # side of the equilateral triangle, in R_c; None: the R_c of the potential
 ) -> np.ndarray: # (3,) ascending, in E_c/R_c^2
     "Eigenvalues of the Hessian of V_3(a, b, c) at an equilateral triangle: all positive at a minimum."
@@ -304,7 +304,7 @@ class Verdict:
 
 # %% ../nbs/03_diagnostics.ipynb #66a7fc23
 def converges(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
 ) -> Verdict: # number: the exponent p of increments like D^-p, inf where they vanish
@@ -318,7 +318,7 @@ def converges(
 
 # %% ../nbs/03_diagnostics.ipynb #02b93a43
 def symmetric(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # depth of surrounding cells; None: 2
@@ -333,7 +333,7 @@ def symmetric(
 
 # %% ../nbs/03_diagnostics.ipynb #d40ae840
 def repulsive(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # depth of surrounding cells; None: 1
@@ -346,7 +346,7 @@ def repulsive(
 
 # %% ../nbs/03_diagnostics.ipynb #431b06d4
 def drag(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     shift: float = 0.0, # how far the lattice is pushed up, in widths; the particle crosses a face at y = (1 - shift) w
     width: float = 5.0, # width of the cell, in R_c
@@ -376,7 +376,7 @@ def fourth_difference(
 
 # %% ../nbs/03_diagnostics.ipynb #b34172d7
 def continuous(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # depth of surrounding cells; None: 1
@@ -405,7 +405,7 @@ def _bisect(energy, low, high):
 
 # %% ../nbs/03_diagnostics.ipynb #2e67d2e9
 def sharpness(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     depth: int | None = None, # depth of surrounding cells; None: 1
     points: int = 4096, # number of places along the drag
@@ -419,7 +419,7 @@ def sharpness(
 
 # %% ../nbs/03_diagnostics.ipynb #8d39ea5f
 def continuously_differentiable(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # depth of surrounding cells; None: 1
@@ -436,7 +436,7 @@ def continuously_differentiable(
 RAYS = {"equilateral": [[0, 0], [1, 0], [0.5, math.sqrt(0.75)]], "on a line, 1 : 1": [[0, 0], [1, 0], [2, 0]], "on a line, 1 : 2": [[0, 0], [1, 0], [3, 0]], "thin": [[0, 0], [1, 0], [0.5, 0.02]]}
 
 def collapse(
-    potential, # the potential to test
+    potential: object, # the potential to test
     *,
     halvings: int = 10, # how often the distances are halved
     protocol: str = "exact", # "exact" or "thesis"
@@ -451,7 +451,7 @@ def collapse(
 
 # %% ../nbs/03_diagnostics.ipynb #5570cebe
 def bounded_below(
-    potential, # the potential to judge
+    potential: object, # the potential to judge
     *,
     protocol: str = "exact", # "exact" or "thesis"
 ) -> Verdict: # number: the lowest energy met, in E_c
@@ -503,7 +503,7 @@ def _table(head, rows):
 
 # %% ../nbs/03_diagnostics.ipynb #4601def5
 def verdicts(
-    potential, # the potential to judge: a built-in one or your own
+    potential: object, # the potential to judge: a built-in one or your own
     *,
     depth: int | None = None, # depth for the square, the repulsion and the drag; None: 2, 1 and 1
 ) -> Verdicts: # the six verdicts in both protocols

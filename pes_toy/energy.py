@@ -34,7 +34,7 @@ def check_potential(potential):
 
 # %% ../nbs/02_energy.ipynb #9c3c56fe
 def depths(
-    potential, # the potential
+    potential: object, # the potential
     widths: np.ndarray, # (M,), in R_c
     depth: int | None, # as given by the user
     protocol: str, # "exact" or "thesis"
@@ -433,9 +433,9 @@ def _explain(x, w, D, energy, potential):
 
 # %% ../nbs/02_energy.ipynb #083301b6
 def energy_per_particle(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
-    potential=ModifiedLennardJones(), # a potential of chapter 1
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # depth of surrounding cells; None: as deep as the potential reaches
     protocol: str = "exact", # "exact", or "thesis" for equations (5) and (9) as published
@@ -448,10 +448,13 @@ def energy_per_particle(
     return float(energy[0]) if single else energy
 
 # %% ../nbs/02_energy.ipynb #46eaa582
+#| export
+
+# %% ../nbs/02_energy.ipynb #8d4d12a6
 def energy_and_forces(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
-    potential=ModifiedLennardJones(), # a potential of chapter 1
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # depth of surrounding cells; None: as deep as the potential reaches
     workers: int | None = None, # threads; None: all cores
@@ -462,11 +465,14 @@ def energy_and_forces(
     energy, forces = _evaluate(x, w, potential, depth, "exact", workers, True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
-# %% ../nbs/02_energy.ipynb #8b6bc488
+# %% ../nbs/02_energy.ipynb #f85d1754
+#| export
+
+# %% ../nbs/02_energy.ipynb #81e11ed7
 def forces(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
-    potential=ModifiedLennardJones(), # a potential of chapter 1
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # depth of surrounding cells; None: as deep as the potential reaches
     workers: int | None = None, # threads; None: all cores
@@ -474,11 +480,11 @@ def forces(
     "Minus the derivative of the energy of a cell, N v, with respect to the positions; images move with their particle. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #dae766b7
+# %% ../nbs/02_energy.ipynb #86232452
 def brute_force_energy(
-    positions, # (N, d), in R_c
+    positions: np.ndarray, # (N, d), in R_c
     width: float, # in R_c
-    potential=ModifiedLennardJones(), # a potential of chapter 1
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1
     depth: int = 1, # depth of surrounding cells
 ) -> float: # in E_c
     "Energy per particle from every triangle and pair of all cells within the depth (equation 4, with pairs). Slow; for small cases."
@@ -494,7 +500,7 @@ def brute_force_energy(
             if potential.triplet_weight: total += 6 * potential.triplet_weight * potential.triplet(r[i, j], r[i, k], r[j, k]).sum()
     return total / len(r)
 
-# %% ../nbs/02_energy.ipynb #31f493c4
+# %% ../nbs/02_energy.ipynb #6872f182
 @dataclass(frozen=True)
 class Cost:
     "Number of ordered terms in one energy (appendix B)."

@@ -24,7 +24,7 @@ def cells(
 # %% ../nbs/00_lattice.ipynb #2e5410d5
 def check_number(
     name: str, # what to call it in the error
-    value, # the value to check
+    value: object, # the value to check
     *,
     integer: bool = False, # must it be a whole number?
     low: float | None = None, # smallest allowed value
@@ -47,8 +47,8 @@ def check_number(
 
 # %% ../nbs/00_lattice.ipynb #894d8de0
 def check_configurations(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width for all, or (M,) widths, in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width for all, or (M,) widths, in R_c
 ) -> tuple[np.ndarray, np.ndarray, bool]: # positions (M, N, d), widths (M,), True if a single configuration came in
     "Positions and widths as contiguous float64 arrays, or a `TypeError` or `ValueError` that says what is wrong."
     x, w = _as_floats("positions", positions), _as_floats("width", width)
@@ -76,7 +76,7 @@ def _as_floats(name, value):
 
 # %% ../nbs/00_lattice.ipynb #0a366316
 def lattice_points(
-    positions, # (N, d), in R_c
+    positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c
     depth: int = 1, # depth of surrounding cells
 ) -> tuple[np.ndarray, np.ndarray]: # points (K, N, d) in R_c, and the cells (K, d) that they stand in
@@ -88,8 +88,8 @@ def lattice_points(
 
 # %% ../nbs/00_lattice.ipynb #ba223148
 def wrap(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width or (M,) widths, in R_c
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width or (M,) widths, in R_c
 ) -> np.ndarray: # the same points of the lattice, with every coordinate in [0, width)
     "Positions brought back into the central cell."
     x, w, single = check_configurations(positions, width)
@@ -100,12 +100,12 @@ def wrap(
 
 # %% ../nbs/00_lattice.ipynb #aa523ba7
 def plot_lattice(
-    positions, # (N, d), in R_c
+    positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c
     depth: int = 1, # depth of surrounding cells to draw
     *,
-    ax=None, # matplotlib Axes to draw in; None makes one
-    forces=None, # (N, d) forces to draw as arrows, in E_c/R_c
+    ax: object = None, # matplotlib Axes to draw in; None makes one
+    forces: np.ndarray | None = None, # (N, d) forces to draw as arrows, in E_c/R_c
     axes: tuple[int, int] = (0, 1), # which two axes to show, for d = 3 and more
     labels: bool = False, # write the number of each particle beside it
 ): # the matplotlib Axes

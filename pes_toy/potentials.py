@@ -12,7 +12,7 @@ import numpy as np
 from .lattice import check_number
 
 # %% auto #0
-__all__ = ['MORSE', 'LENNARD_JONES', 'AREA_PAIR', 'AREA_PERIMETER', 'PAIR_AREA', 'MODIFIED', 'Morse', 'LennardJones', 'AreaPair',
+__all__ = ['MORSE', 'LENNARD_JONES', 'AREA_PAIR', 'AREA_PERIMETER', 'PAIR_AREA', 'MODIFIED', 'LennardJones', 'Morse', 'AreaPair',
            'AreaPerimeter', 'PairArea', 'ModifiedLennardJones', 'Potential']
 
 # %% ../nbs/01_potentials.ipynb #ef1d4d45
@@ -230,6 +230,15 @@ class _BuiltIn(_Contract):
 
 # %% ../nbs/01_potentials.ipynb #a10b97ee
 @dataclass(frozen=True)
+class LennardJones(_BuiltIn):
+    "Lennard-Jones potential, equation 3, written with the distance of its minimum."
+    epsilon: float = 1.0 # depth of the minimum, in E_c
+    r_m: float = 1.0 # distance of the minimum, in R_c
+    kind, pair_weight, triplet_weight = LENNARD_JONES, 1.0, 0.0
+    equation = r"V_2 = \epsilon\left((r_m/r)^{12} - 2 (r_m/r)^6\right)"
+
+# %% ../nbs/01_potentials.ipynb #117a81ff
+@dataclass(frozen=True)
 class Morse(_BuiltIn):
     "Morse potential, equation 2: a bond with a well of depth D_e at r_e."
     D_e: float = 1.0 # depth of the well, in E_c
@@ -238,15 +247,7 @@ class Morse(_BuiltIn):
     kind, pair_weight, triplet_weight = MORSE, 1.0, 0.0
     equation = r"V_2 = D_e\left(e^{-2a(r-r_e)} - 2e^{-a(r-r_e)}\right),\quad a = \sqrt{k_e/2D_e}"
 
-@dataclass(frozen=True)
-class LennardJones(_BuiltIn):
-    "Lennard-Jones potential, equation 3, written with the distance of its minimum."
-    epsilon: float = 1.0 # depth of the minimum, in E_c
-    r_m: float = 1.0 # distance of the minimum, in R_c
-    kind, pair_weight, triplet_weight = LENNARD_JONES, 1.0, 0.0
-    equation = r"V_2 = \epsilon\left((r_m/r)^{12} - 2 (r_m/r)^6\right)"
-
-# %% ../nbs/01_potentials.ipynb #876096d8
+# %% ../nbs/01_potentials.ipynb #38d2ca9e
 @dataclass(frozen=True)
 class AreaPair(_BuiltIn):
     "Equation 6: repulsion by area and pairs, attraction by the perimeter."
@@ -256,6 +257,7 @@ class AreaPair(_BuiltIn):
     equation = (r"V_3 = \frac{16E_c}{3}\frac{A^2}{R_c^4}\left(\frac{R_c^{12}}{a^{12}}+\frac{R_c^{12}}{b^{12}}+\frac{R_c^{12}}{c^{12}}\right)"
                 r" - \frac{2916E_cR_c^6}{(a+b+c)^6}")
 
+# %% ../nbs/01_potentials.ipynb #2ae02ee9
 @dataclass(frozen=True)
 class AreaPerimeter(_BuiltIn):
     "Equation 7: repulsion by area and perimeter, attraction by the perimeter."
@@ -264,6 +266,7 @@ class AreaPerimeter(_BuiltIn):
     kind = AREA_PERIMETER
     equation = r"V_3 = 8503056E_c\frac{A^2}{R_c^4}\frac{R_c^{12}}{(a+b+c)^{12}} - \frac{2916E_cR_c^6}{(a+b+c)^6}"
 
+# %% ../nbs/01_potentials.ipynb #4ecfe613
 @dataclass(frozen=True)
 class PairArea(_BuiltIn):
     "Equation 8: repulsion by pairs, attraction by area and perimeter; the area in units of R_c^2."
@@ -273,7 +276,7 @@ class PairArea(_BuiltIn):
     equation = (r"V_3 = \frac{E_c}{6}\left(\frac{R_c^{12}}{a^{12}}+\frac{R_c^{12}}{b^{12}}+\frac{R_c^{12}}{c^{12}}\right)"
                 r" - 1458\sqrt3E_c\frac{A}{R_c^2}\frac{R_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #cbb9fb66
+# %% ../nbs/01_potentials.ipynb #0e8598b8
 @dataclass(frozen=True)
 class ModifiedLennardJones(_BuiltIn):
     "Equation 10 (corrected for any R_c): Lennard-Jones in the mean side, zero with zero slope at R_0."
@@ -300,7 +303,7 @@ class ModifiedLennardJones(_BuiltIn):
         tilt = -2.0 * self.n * y / self.R_0 * (1.0 - y)
         return np.array([self.E_c, self.R_c, self.n, self.R_0, y * (2.0 - y) - tilt * self.R_0, tilt])
 
-# %% ../nbs/01_potentials.ipynb #a1a247a6
+# %% ../nbs/01_potentials.ipynb #8397005c
 def _compiled(function, arguments):
     "The function as a numba scalar function of `arguments` distances; through Python where numba cannot compile it."
     probe = (1.1, 1.3, 1.2)[:arguments]
@@ -327,7 +330,7 @@ def _call1(f, a): return float(f(a))
 def _call3(f, a, b, c): return float(f(a, b, c))
 _CALL = {1: _call1, 3: _call3}
 
-# %% ../nbs/01_potentials.ipynb #0e8598b8
+# %% ../nbs/01_potentials.ipynb #f6a839fa
 def _slope1(f, df):
     "Value and slope of a pair function, numerically without df."
     if df is None:
@@ -352,7 +355,7 @@ def rebuild(kernels, scope, **functions):
         scope[k.__name__] = numba.njit(nogil=True, error_model="numpy", inline=k.targetoptions["inline"])(f)
     return types.SimpleNamespace(**{k.__name__: scope[k.__name__] for k in kernels})
 
-# %% ../nbs/01_potentials.ipynb #45e6f04c
+# %% ../nbs/01_potentials.ipynb #3a38da53
 class Potential(_Contract):
     "A potential of your own, from a pair and a triplet function of distances; immutable, checked when made."
     def __init__(self,
@@ -395,7 +398,7 @@ class Potential(_Contract):
         if "arrays" not in self._cache: self._cache["arrays"] = rebuild([_pair_array, _triplet_array], globals(), **self.functions)
         return self._cache["arrays"]._pair_array, self._cache["arrays"]._triplet_array
 
-# %% ../nbs/01_potentials.ipynb #d7a22b33
+# %% ../nbs/01_potentials.ipynb #8d14441e
 def _zero1(r): return 0.0
 def _zero3(a, b, c): return 0.0
 
@@ -423,7 +426,7 @@ def _check_potential(u):
         if wrong.mean() > 0.02: raise ValueError(f"{what}_derivative does not fit {what}: {derivative()[wrong][0]:.6g} where the numerical slope is {numeric[wrong][0]:.6g}; correct it or leave it out")
     _check_end(u)
 
-# %% ../nbs/01_potentials.ipynb #9ed9d221
+# %% ../nbs/01_potentials.ipynb #229a0b0b
 def _check_end(u):
     "Zero beyond the cutoff and the reach, for pairs and for triangles of all shapes, flat ones too; or a ValueError."
     if u.reach is None: return

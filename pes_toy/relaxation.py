@@ -309,6 +309,36 @@ def _places(N, p, pairs, triples, opposite, corners):
             row += 1
 
 # %% ../nbs/04_relaxation.ipynb #91b50369
+@kernel(inline=True)
+def _lane_begin(x, w, which, block, seed, share, first, state, width, pos, lane_bits):
+    "Loads 32 configurations and their streams; the last one fills up the lanes that are left."
+    for l in range(LANES):
+        m = which[min(block + l, len(which) - 1)]
+        _seed(seed, share, first + m, state, l)
+        width[l], lane_bits[l] = w[m], 0
+        for i in range(pos.shape[0]): pos[i, l] = x[m, i // 2, i % 2]
+
+@kernel(inline=True)
+def _lane_end(x, which, block, pos, lane_bits, far, e, bits, energy):
+    "Stores positions, accepted steps and energies."
+    for l in range(min(LANES, len(which) - block)):
+        m, total = which[block + l], 0.0
+        for i in range(pos.shape[0]): x[m, i // 2, i % 2] = pos[i, l]
+        for a in range(len(far)): total += far[a, 3 * LANES + l]
+        for a in range(len(e)): total += e[a, l]
+        bits[m], energy[m] = np.uint64(lane_bits[l]), total / x.shape[1]
+
+@kernel(inline=True)
+def _lane_gather(pos, new, width, corners, hits, count, gathered):
+    "Positions of j and k relative to p, and the width, for the entries that need a second look; returns their number rounded up to eights."
+    for i in range(count):
+        row, l = hits[i] // LANES, hits[i] % LANES
+        for c in range(2):
+            for corner in range(2): gathered[2 * c + corner, i] = pos[2 * corners[row, corner] + c, l] - new[c, l]
+        gathered[4, i] = width[l]
+    return (count + 7) // 8 * 8
+
+# %% ../nbs/04_relaxation.ipynb #b86ea480
 @kernel
 def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
     "The descent of 2-D configurations x[which] (modified Lennard-Jones with n = 6, w at least 9/4 R_0), in place, 32 at a time; also their energies per particle."
@@ -325,12 +355,7 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
     ones, lane_bits, limit = np.ones((4, Q * LANES + 8)), np.empty(LANES, np.int64), 2.25 * q[3] * q[3]
     pos_bits, new_bits, near_bits, far_bits, v_bits, e_bits = pos.view(np.int64), new.view(np.int64), near.view(np.int64), far.view(np.int64), v.view(np.int64), e.view(np.int64)
     for block in range(0, M, LANES):
-        lanes = min(LANES, M - block)
-        for l in range(LANES):
-            m = which[min(block + l, M - 1)]
-            _seed(seed, share, first + m, state, l)
-            width[l], lane_bits[l] = w[m], 0
-            for i in range(2 * N): pos[i, l] = x[m, i // 2, i % 2]
+        _lane_begin(x, w, which, block, seed, share, first, state, width, pos, lane_bits)
         for step in range(-2 * N, epochs * N):
             p = step % N
             if step >= 0 or (random_start and step < -N):
@@ -356,12 +381,7 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
                     _lane_energies(s, row, v, row, 0, 4.5, closed, q, LANES)
                     row += 1
             count = _lane_look(look.reshape(-1), limit, hits)
-            for i in range(count):
-                row, l = hits[i] // LANES, hits[i] % LANES
-                for c in range(2):
-                    for corner in range(2): gathered[2 * c + corner, i] = pos[2 * corners[p, row, corner] + c, l] - new[c, l]
-                gathered[4, i] = width[l]
-            rounded = (count + 7) // 8 * 8
+            rounded = _lane_gather(pos, new, width, corners[p], hits, count, gathered)
             _lane_images(gathered, rounded, means)
             for image in range(4): _lane_energies(means, image, terms, image, 0, 4.5, ones, q, rounded)
             for i in range(count): v[hits[i] // LANES, hits[i] % LANES] = terms[0, i] + terms[1, i] + terms[2, i] + terms[3, i]
@@ -374,16 +394,10 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
             if step < 0: continue
             for l in range(LANES): lane_bits[l] = (lane_bits[l] << 1) - mask[l]
             if accepted.shape[1] > 0:
-                for l in range(lanes): accepted[which[block + l], step // N] -= mask[l]
-        for l in range(lanes):
-            for i in range(2 * N): x[which[block + l], i // 2, i % 2] = pos[i, l]
-            bits[which[block + l]] = np.uint64(lane_bits[l])
-            total = 0.0
-            for a in range(P): total += far[a, 3 * LANES + l]
-            for a in range(T): total += e[a, l]
-            energy[which[block + l]] = total / N
+                for l in range(min(LANES, M - block)): accepted[which[block + l], step // N] -= mask[l]
+        _lane_end(x, which, block, pos, lane_bits, far, e, bits, energy)
 
-# %% ../nbs/04_relaxation.ipynb #c1923a38
+# %% ../nbs/04_relaxation.ipynb #c9f361d6
 @kernel
 def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits):
     "The descent of any configurations x[which], one after another, in place."
@@ -397,7 +411,7 @@ def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, ma
                     x[m, i, c] = row[0, 0] * w[m]
         bits[m] = _descend(x[m], w[m], offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted[m])
 
-# %% ../nbs/04_relaxation.ipynb #e47e7531
+# %% ../nbs/04_relaxation.ipynb #8ebcba8b
 @kernel
 def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f):
     "N v of one configuration (n > 0: through n boxes), with forces."
@@ -408,7 +422,7 @@ def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, o
         return _boxed_energy(x, w, n, g, kind, q, w2, w3, reach, True, f)
     return _cell_forces(x, w, offsets, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
 
-# %% ../nbs/04_relaxation.ipynb #8ebcba8b
+# %% ../nbs/04_relaxation.ipynb #3699a1b4
 @kernel
 def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
     "FIRE for one configuration, in place."
@@ -445,7 +459,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             best[:] = x
     x[:] = best
 
-# %% ../nbs/04_relaxation.ipynb #3699a1b4
+# %% ../nbs/04_relaxation.ipynb #e7ff85cc
 @kernel
 def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta, seed, share, first, random_start):
     "FIRE for configurations x[which], in place."
@@ -459,7 +473,7 @@ def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, m
                     x[m, i, c] = row[0, 0] * w[m]
         _fire(x[m], w[m], offsets, n[m], kind, q, w2, w3, reach, mode, epochs, max_delta)
 
-# %% ../nbs/04_relaxation.ipynb #9dca4511
+# %% ../nbs/04_relaxation.ipynb #67077373
 RELAXERS = ("descent", "fire")
 _ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
 _own = types.SimpleNamespace(**{k.__name__: k for k in _ALL})
@@ -472,7 +486,7 @@ def relaxers_of(potential):
         potential._cache["relaxation"] = rebuild(_ALL, {**vars(pes_toy.energy), **globals()}, **potential.functions)
     return potential._cache["relaxation"]
 
-# %% ../nbs/04_relaxation.ipynb #67077373
+# %% ../nbs/04_relaxation.ipynb #1f820024
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
@@ -494,7 +508,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
         in_threads(run, these, workers, 8)
     return accepted, bits, energy
 
-# %% ../nbs/04_relaxation.ipynb #1f820024
+# %% ../nbs/04_relaxation.ipynb #449b02b3
 @dataclass(frozen=True)
 class Relaxation:
     "What `relax` returns."
@@ -519,11 +533,11 @@ class Relaxation:
         what = f"energy {v[0]:.6g} E_c" if np.ndim(self.energy) == 0 else f"{len(v)} configurations, median energy {np.median(v):.6g} E_c"
         return f"Relaxation({self.relaxer}, {self.acceptance.shape[-1]} epochs, protocol {self.protocol}: {what})"
 
-# %% ../nbs/04_relaxation.ipynb #449b02b3
+# %% ../nbs/04_relaxation.ipynb #6cc173f6
 def relax(
-    positions, # (N, d) or (M, N, d), in R_c
-    width, # one width, or (M,), in R_c
-    potential=ModifiedLennardJones(), # a potential of chapter 1
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     relaxer: str = "descent", # "descent" (the thesis) or "fire" (forces)
     epochs: int = 40, # how often every particle may move
@@ -547,7 +561,7 @@ def relax(
     pick = (lambda a: a[0]) if single else (lambda a: a)
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
-# %% ../nbs/04_relaxation.ipynb #6cc173f6
+# %% ../nbs/04_relaxation.ipynb #fc58744e
 @kernel
 def _coincide(x, w):
     "The first configuration with two particles in one place, and which; -1 if there is none."
