@@ -8,7 +8,7 @@ import numpy as np
 from pes_toy.energy import energy_and_forces, energy_per_particle
 from timing import best_of, show
 
-DENSITY, ROUNDS = 0.16, 9
+DENSITY, ROUNDS = 0.16, 21
 SIZES = [100, 1_000, 10_000, 100_000]
 
 
