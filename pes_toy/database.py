@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from . import potentials
-from .energy import _evaluate, check_potential, check_protocol, check_size, depths, n_boxes, energy_and_forces, energy_per_particle, n_workers
+from .energy import _evaluate, check_potential, check_protocol, check_size, depths, n_boxes, energy_and_forces, n_workers
 from .lattice import check_configurations, check_number, plot_lattice, wrap
 from .potentials import ModifiedLennardJones
 from .relaxation import check_relaxation, relax_batch

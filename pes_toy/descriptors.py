@@ -8,7 +8,7 @@ import dataclasses, functools, html, itertools, json, math, time, warnings
 from dataclasses import dataclass
 import numpy as np
 from .database import Database, progress_bar
-from .energy import first_coincidence, in_threads
+from .energy import check_apart, in_threads
 from .lattice import cells, check_configurations, check_number, wrap
 from .potentials import kernel
 
@@ -236,8 +236,7 @@ class _Task:
 def explain_infinite(x, w, result):
     "Raises for inputs that are not finite."
     bad = int(np.flatnonzero(~np.isfinite(result).reshape(len(x), -1).all(axis=1))[0])
-    where = first_coincidence(x[bad:bad + 1], w[bad:bad + 1], np.ones(1))
-    if where is not None: raise ValueError(f"positions of particles {min(where[1:])} and {max(where[1:])} of configuration {bad} coincide (or are images of each other); move one of them")
+    check_apart(x[bad:bad + 1], w[bad:bad + 1], bad)
     raise ValueError(f"positions of configuration {bad} give inputs too large for a float; move the closest particles apart, or use orders nearer to -2")
 
 # %% ../nbs/06_descriptors.ipynb #c3c80697
@@ -251,7 +250,7 @@ def proximity_matrices(
 ) -> np.ndarray: # (orders, N, N) for one configuration, (M, orders, N, N) for a batch
     "Proximity matrices (equation 11). Raises ValueError for coinciding particles and for orders above -2."
     task = _Task(positions, width, orders, R_0p)
-    (M, N, d), O = task.x.shape, len(task.orders)
+    (M, N, _), O = task.x.shape, len(task.orders)
     return task.run(_batch_matrices, np.empty((M, O, N, N)), workers=workers)[0]
 
 # %% ../nbs/06_descriptors.ipynb #8af09566

@@ -4,13 +4,13 @@
 
 # %% ../nbs/02_energy.ipynb #2ac4e1f1
 from __future__ import annotations
-import itertools, os, types
+import os, types
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import math
 import numpy as np
-from .lattice import cells, check_configurations, check_number, lattice_points, wrap
-from .potentials import MODIFIED, ModifiedLennardJones, Potential, kernel, rebuild, _modified, _pair_slope, _pair_value, _triplet_slope, _triplet_value
+from .lattice import cells, check_configurations, check_number, lattice_points
+from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _pair_slope, _pair_value, _triplet_slope, _triplet_value
 
 # %% auto #0
 __all__ = ['HALF', 'FULL', 'THESIS', 'energy_per_particle', 'energy_and_forces', 'forces', 'brute_force_energy', 'Cost', 'cost']
@@ -87,7 +87,7 @@ def _neighbours(x, i, w, offsets, reach2, half, disp, dist, owner, central):
     return count
 
 # %% ../nbs/02_energy.ipynb #0ab34a61
-@kernel
+@kernel(inline=True)
 def _third_side(disp, a, b):
     "Distance between two listed points."
     r2 = 0.0
@@ -388,17 +388,27 @@ def _wrap(x, w):
                 x[m, i, c] = 0.0 if t >= w[m] or t < 0.0 else t
 
 # %% ../nbs/02_energy.ipynb #d5b234d9
-def first_coincidence(x, w, depth):
-    "The configuration and the two particles that stand in one place; None if there are none."
-    for m in range(len(x)):
-        points = x[m] + w[m] * cells(x.shape[2], int(min(depth[m], 20)))[:, None, :]
+@kernel
+def coincidence(x, w):
+    "The first configuration with two particles (or images) in one place, and which; -1 if there is none."
+    for m in range(x.shape[0]):
+        tiny = 1e-24 * min(w[m], 1e3) ** 2
         for i in range(x.shape[1]):
-            same = ((points - x[m, i]) ** 2).sum(-1) <= 1e-22 * min(w[m], 1e3) ** 2
-            same[len(points) // 2, i] = False
-            if same.any(): return m, i, int(np.argwhere(same)[0][1])
-    return None
+            for j in range(i):
+                r2 = 0.0
+                for c in range(x.shape[2]):
+                    t = x[m, i, c] - x[m, j, c]
+                    t -= w[m] * math.floor(t / w[m] + 0.5)
+                    r2 += t * t
+                if r2 <= tiny: return m, j, i
+    return -1, -1, -1
 
-# %% ../nbs/02_energy.ipynb #497b6928
+def check_apart(x, w, first=0):
+    "Raises for two particles in one place; `first` is the number of the first configuration."
+    m, i, j = coincidence(x, w)
+    if m >= 0: raise ValueError(f"positions of particles {i} and {j} of configuration {first + m} coincide (or are images of each other); move one of them")
+
+# %% ../nbs/02_energy.ipynb #62b15189
 def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     "Energies (M,) and forces (M, N, d) of checked configurations, which it wraps in place in protocol \"exact\"."
     M, N, d = x.shape
@@ -418,20 +428,17 @@ def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
         if with_forces: run = lambda which: k._batch_forces(x, w, which, offsets, potential.kind, p, w2, w3, reach, mode, energy, forces)
         else: run = lambda which: k._batch_energy(x, w, which, offsets, potential.kind, p, w2, w3, reach, mode, energy)
         in_threads(run, np.flatnonzero(~boxed & (D == depth)), workers, chunk)
-    if not np.isfinite(energy).all(): _explain(x, w, D, energy, potential)
+    if not np.isfinite(energy).all(): _explain(x, w, energy, potential)
     return energy, forces
 
-# %% ../nbs/02_energy.ipynb #62b15189
-def _explain(x, w, D, energy, potential):
-    "Raises for energies that are not finite."
-    bad = np.flatnonzero(~np.isfinite(energy))
-    where = first_coincidence(x[bad], w[bad], D[bad])
-    if where is not None:
-        m, i, j = where
-        raise ValueError(f"positions of particles {min(i, j)} and {max(i, j)} of configuration {bad[m]} coincide (or are images of each other); move one of them")
-    raise ValueError(f"positions of configuration {bad[0]} give an energy of {energy[bad[0]]}, too large for a float with {potential!r}; move the closest particles apart")
-
 # %% ../nbs/02_energy.ipynb #083301b6
+def _explain(x, w, energy, potential):
+    "Raises for energies that are not finite."
+    bad = np.flatnonzero(~np.isfinite(energy))[0]
+    check_apart(x[bad:bad + 1], w[bad:bad + 1], bad)
+    raise ValueError(f"positions of configuration {bad} give an energy of {energy[bad]}, too large for a float with {potential!r}; move the closest particles apart")
+
+# %% ../nbs/02_energy.ipynb #46eaa582
 def energy_per_particle(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -446,9 +453,6 @@ def energy_per_particle(
     x, w, single = check_configurations(positions, width)
     energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
     return float(energy[0]) if single else energy
-
-# %% ../nbs/02_energy.ipynb #46eaa582
-#| export
 
 # %% ../nbs/02_energy.ipynb #8d4d12a6
 def energy_and_forces(
@@ -465,10 +469,7 @@ def energy_and_forces(
     energy, forces = _evaluate(x, w, potential, depth, "exact", workers, True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
-# %% ../nbs/02_energy.ipynb #f85d1754
-#| export
-
-# %% ../nbs/02_energy.ipynb #81e11ed7
+# %% ../nbs/02_energy.ipynb #60f6bee1
 def forces(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -480,7 +481,7 @@ def forces(
     "Minus the derivative of the energy of a cell, N v, with respect to the positions; images move with their particle. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #86232452
+# %% ../nbs/02_energy.ipynb #31f493c4
 def brute_force_energy(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # in R_c
@@ -500,7 +501,7 @@ def brute_force_energy(
             if potential.triplet_weight: total += 6 * potential.triplet_weight * potential.triplet(r[i, j], r[i, k], r[j, k]).sum()
     return total / len(r)
 
-# %% ../nbs/02_energy.ipynb #6872f182
+# %% ../nbs/02_energy.ipynb #3b50a952
 @dataclass(frozen=True)
 class Cost:
     "Number of ordered terms in one energy (appendix B)."

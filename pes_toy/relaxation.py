@@ -8,9 +8,9 @@ import math, types
 from dataclasses import dataclass
 import numpy as np
 from .energy import (FULL, HALF, _IN_ORDER, _boxed_energy, _cell_energy, _cell_forces, _evaluate, _third_side,
-    check_potential, check_protocol, check_size, depths, energy_per_particle, in_threads, n_boxes)
+    check_apart, check_potential, check_protocol, check_size, depths, in_threads, n_boxes)
 from .lattice import cells, check_configurations, check_number, wrap
-from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _modified, _pair_value, _power, _triplet_value
+from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _pair_value, _triplet_value
 
 # %% auto #0
 __all__ = ['LANES', 'RELAX', 'LIVE', 'STALE', 'WHOLE', 'uniforms', 'Relaxation', 'relax']
@@ -552,8 +552,7 @@ def relax(
     x, w, single = check_configurations(positions, width)
     epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, w, protocol, seed)
     x = wrap(x, w) if protocol == "exact" and len(x) else x
-    m, i, j = _coincide(x, w)
-    if m >= 0: raise ValueError(f"positions of particles {i} and {j} of configuration {m} coincide (or are images of each other); move one of them")
+    check_apart(x, w)
     accepted, _, energy = relax_batch(x, w, potential, relaxer=relaxer, epochs=epochs, max_delta=max_delta, depth=depth, protocol=protocol, seed=seed, share=RELAX, history=True, workers=workers)
     x = wrap(x, w) if len(x) else x
     if not np.isfinite(energy).all(): energy = _evaluate(x, w, potential, depth, protocol, workers, False)[0]
@@ -562,22 +561,6 @@ def relax(
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
 # %% ../nbs/04_relaxation.ipynb #fc58744e
-@kernel
-def _coincide(x, w):
-    "The first configuration with two particles in one place, and which; -1 if there is none."
-    M, N, d = x.shape
-    for m in range(M):
-        tiny = 1e-24 * min(w[m], 1e3) ** 2
-        for i in range(N):
-            for j in range(i):
-                r2 = 0.0
-                for c in range(d):
-                    t = x[m, i, c] - x[m, j, c]
-                    t -= w[m] * math.floor(t / w[m] + 0.5)
-                    r2 += t * t
-                if r2 <= tiny: return m, j, i
-    return -1, -1, -1
-
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
     if relaxer not in RELAXERS: raise ValueError(f"relaxer must be 'descent' or 'fire', got {relaxer!r}")
