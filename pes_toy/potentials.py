@@ -23,10 +23,10 @@ def _sources():
     for path in sorted(Path(__file__).parent.glob("*.py")): digest.update(path.read_bytes())
     return digest.hexdigest()
 
-def kernel(function=None, *, inline=False):
-    "Compile `function` without the global lock; cached on disk when it belongs to the package. `inline` saves the call, for functions of arrays in inner loops."
-    if function is None: return functools.partial(kernel, inline=inline)
-    compiled = numba.njit(nogil=True, error_model="numpy", inline="always" if inline else "never")(function)
+def kernel(function=None, *, inline=False, contract=False):
+    "Compile `function` without the global lock; cached on disk when it belongs to the package. `inline` saves the call, for functions of arrays in inner loops; `contract` lets a * b + c be one instruction with one rounding."
+    if function is None: return functools.partial(kernel, inline=inline, contract=contract)
+    compiled = numba.njit(nogil=True, error_model="numpy", inline="always" if inline else "never", fastmath={"contract"} if contract else False)(function)
     if not function.__module__.startswith("pes_toy."): return compiled
     try:
         compiled.enable_caching()
