@@ -16,7 +16,7 @@ from .lattice import check_configurations, check_number, plot_lattice
 from .potentials import kernel
 
 # %% auto #0
-__all__ = ['ROWS', 'TrainingSpec', 'Network', 'train', 'load_network', 'Drag']
+__all__ = ['ROWS', 'TrainingSpec', 'Predictor', 'Network', 'train', 'load_network', 'Drag']
 
 # %% ../nbs/07_networks.ipynb #d4b5e457
 KINDS = ("proximity", "symmetry", "distances")
@@ -283,8 +283,60 @@ class Layers:
         return out, slopes
 
 # %% ../nbs/07_networks.ipynb #413255f2
+class Predictor:
+    "Predicts energies and forces; a subclass sets descriptor, n_particles, dimension and about (a dictionary), and defines from_inputs."
+    descriptor: Descriptor # the inputs
+    n_particles: int # of the training configurations
+    dimension: int # of the training configurations
+    about: dict # facts about training and database
+
+    def from_inputs(self, values, with_slopes=False):
+        "Inputs (M, K), or (M, N, K) if local -> energies per particle (M,), and dv/dinputs in the shape of the inputs, or None."
+        raise NotImplementedError(f"{type(self).__name__} must define from_inputs(values, with_slopes)")
+
+    def _check(self, positions, width):
+        x, w, single = check_configurations(positions, width)
+        if x.shape[2] != self.dimension: raise ValueError(f"positions are {x.shape[2]}-D, but this network was trained in {self.dimension}-D; train another for them")
+        if x.shape[1] != self.n_particles and not self.descriptor.local:
+            raise ValueError(f"positions hold {x.shape[1]} particles, but this network of global inputs knows {self.n_particles} only; train one with inputs='symmetry' for any number")
+        return x, w, single
+
+    def inputs(self, x, w):
+        "The inputs of a checked batch (M, N, d), (M,); finite."
+        return check_values(self.descriptor, self.descriptor.values(x, w), len(x), x.shape[1])
+
+# %% ../nbs/07_networks.ipynb #94049003
+def _predict(self,
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+) -> float | np.ndarray: # energy per particle, in E_c
+    "Predicted energies per particle. Raises ValueError for another number of particles or dimensions than the network knows."
+    x, w, single = self._check(positions, width)
+    energy = self.from_inputs(self.inputs(x, w))[0]
+    return float(energy[0]) if single else energy
+
+def _energy_and_forces(self,
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+) -> tuple: # energies per particle in E_c, and forces (M, N, d) in E_c/R_c
+    "Predicted energies and forces; forces are minus the derivative of N_p v, by the chain rule through the descriptor."
+    x, w, single = self._check(positions, width)
+    energy, slopes = self.from_inputs(self.inputs(x, w), True)
+    forces = -x.shape[1] * np.asarray(self.descriptor.pullback(x, w, slopes))
+    return (float(energy[0]), forces[0]) if single else (energy, forces)
+
+def _forces(self,
+    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c
+) -> np.ndarray: # (N, d) or (M, N, d), in E_c/R_c
+    "Predicted forces."
+    return self.energy_and_forces(positions, width)[1]
+
+Predictor.predict, Predictor.energy_and_forces, Predictor.forces = _predict, _energy_and_forces, _forces
+
+# %% ../nbs/07_networks.ipynb #a5a7ba47
 @dataclass(eq=False, repr=False)
-class Network:
+class Network(Predictor):
     "A trained network; `train` and `load_network` make one."
     spec: TrainingSpec # how it was trained
     weights: list # [(W (n, m), b (m,)), ...]
@@ -311,52 +363,14 @@ class Network:
         "Number of weights and biases."
         return sum(W.size + b.size for W, b in self.weights)
 
-    def _check(self, positions, width):
-        x, w, single = check_configurations(positions, width)
-        if x.shape[2] != self.dimension: raise ValueError(f"positions are {x.shape[2]}-D, but this network was trained in {self.dimension}-D; train another for them")
-        if x.shape[1] != self.n_particles and not self.descriptor.local:
-            raise ValueError(f"positions hold {x.shape[1]} particles, but this network of global inputs knows {self.n_particles} only; train one with inputs='symmetry' for any number")
-        return x, w, single
-
-    def _energies(self, values, with_slopes=False):
+    def from_inputs(self, values, with_slopes=False):
         "Energies per particle from inputs (M, K) or (M, N, K), and their slopes with respect to these."
-        rows = values.reshape(-1, values.shape[-1])
-        out, slopes = self.layers.run(rows, with_slopes)
+        out, slopes = self.layers.run(values.reshape(-1, values.shape[-1]), with_slopes)
         each = values.shape[1] if values.ndim == 3 else 1
         energy = self.energy_shift + self.energy_scale * out.reshape(len(values), each).mean(axis=1)
         return energy, slopes.reshape(values.shape) * (self.energy_scale / each) if with_slopes else None
 
-# %% ../nbs/07_networks.ipynb #94049003
-def _predict(self,
-    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
-) -> float | np.ndarray: # energy per particle, in E_c
-    "Predicted energies per particle. Raises ValueError for another number of particles or dimensions than the network knows."
-    x, w, single = self._check(positions, width)
-    energy = self._energies(check_values(self.descriptor, self.descriptor.values(x, w), len(x), x.shape[1]))[0]
-    return float(energy[0]) if single else energy
-
-def _energy_and_forces(self,
-    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
-) -> tuple: # energies per particle in E_c, and forces (M, N, d) in E_c/R_c
-    "Predicted energies and forces; forces are minus the derivative of N_p v, by the chain rule through the descriptor."
-    x, w, single = self._check(positions, width)
-    values = check_values(self.descriptor, self.descriptor.values(x, w), len(x), x.shape[1])
-    energy, slopes = self._energies(values, True)
-    forces = -x.shape[1] * np.asarray(self.descriptor.pullback(x, w, slopes))
-    return (float(energy[0]), forces[0]) if single else (energy, forces)
-
-def _forces(self,
-    positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
-) -> np.ndarray: # (N, d) or (M, N, d), in E_c/R_c
-    "Predicted forces."
-    return self.energy_and_forces(positions, width)[1]
-
-Network.predict, Network.energy_and_forces, Network.forces = _predict, _energy_and_forces, _forces
-
-# %% ../nbs/07_networks.ipynb #5fbef2e6
+# %% ../nbs/07_networks.ipynb #6652fdc2
 def _rows(self):
     "What is worth knowing, as pairs."
     said = [("inputs", f"{self.descriptor}, {len(self.shift)} {'for each particle' if self.descriptor.local else 'in all'}, {self.spec.transform}"),
@@ -371,7 +385,7 @@ def _text(self): return "Network\n" + "\n".join(f"  {k:22s} {v}" for k, v in sel
 def _html(self): return "<table>" + "".join(f"<tr><td style='text-align:left'>{k}</td><td style='text-align:left'>{html.escape(v)}</td></tr>" for k, v in self._rows()) + "</table>"
 Network._rows, Network.__repr__, Network._repr_html_ = _rows, _text, _html
 
-# %% ../nbs/07_networks.ipynb #82b2d98a
+# %% ../nbs/07_networks.ipynb #94728a5e
 def keras_with_tensorflow():
     "Keras, quietly, or an error that says how to install it."
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -394,7 +408,7 @@ def model_weights(model):
     arrays = model.get_weights()
     return list(zip(arrays[::2], arrays[1::2]))
 
-# %% ../nbs/07_networks.ipynb #6652fdc2
+# %% ../nbs/07_networks.ipynb #c5add0dc
 def _training_epoch(model, optimizer, spec, data, energy_shift, energy_scale):
     "A compiled function: batches (steps, batch) of row numbers and learning rates (steps,) -> mean loss. The only code that names the backend."
     import tensorflow as tf
@@ -427,34 +441,33 @@ def _training_epoch(model, optimizer, spec, data, energy_shift, energy_scale):
     compiled = tf.function(epoch, jit_compile=True)
     return lambda batches, rates: float(compiled(tf.constant(batches, tf.int32), tf.constant(rates, tf.float32)))
 
-# %% ../nbs/07_networks.ipynb #94728a5e
-def _check_training(database, spec):
-    "The rows for training and validation, or an error."
+# %% ../nbs/07_networks.ipynb #0d4ee31c
+def training_rows(database, validation, seed, batch_size=1, force_weight=0.0):
+    "The rows for training and for validation, or an error that says what cannot be trained on."
     if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; Database.from_arrays makes one from arrays")
-    if not isinstance(spec, TrainingSpec): raise TypeError(f"spec must be a TrainingSpec, got {spec!r}")
     M = len(database)
     if M < 2: raise ValueError(f"database holds {M} configurations; training needs at least a batch and a validation part")
     for name in ("energy", "forces"):
         column = getattr(database, name)
         if column is not None and not np.isfinite(column).all():
             raise ValueError(f"{name} of configuration {int(np.argwhere(~np.isfinite(column))[0][0])} is not finite; leave such rows out with database.filter")
-    if spec.force_weight and database.forces is None: raise ValueError(f"force_weight={spec.force_weight:g} needs forces, but the database has none; add them with database.with_forces(), or set force_weight=0")
+    if force_weight and database.forces is None: raise ValueError(f"force_weight={force_weight:g} needs forces, but the database has none; add them with database.with_forces(), or set force_weight=0")
     remembered = database.subset is not None and database.subset.min() != database.subset.max()
     if remembered: aside = database.subset == 1
     else:
         aside = np.zeros(M, bool)
-        aside[np.random.default_rng(spec.seed).permutation(M)[:max(1, round(spec.validation * M))]] = True
+        aside[np.random.default_rng(seed).permutation(M)[:max(1, round(validation * M))]] = True
     training = np.flatnonzero(~aside)
-    if len(training) < spec.batch_size: raise ValueError(f"{len(training)} configurations are left for training, fewer than one batch of {spec.batch_size}; make more, or set batch_size")
+    if len(training) < batch_size: raise ValueError(f"{len(training)} configurations are left for training, fewer than one batch of {batch_size}; make more, or set batch_size")
     return training, np.flatnonzero(aside)
 
-def _inputs(database, descriptor):
+def inputs_for(database, descriptor):
     "Stored inputs when they have the right settings, or new ones: (M, K) or (M, N, K)."
     for name, settings in database.about.get("inputs", {}).items():
         if settings == descriptor.settings: return inputs_of(database, descriptor, name)
     return check_values(descriptor, descriptor.values(database.positions, database.width), len(database), database.positions.shape[1])
 
-# %% ../nbs/07_networks.ipynb #3b0159be
+# %% ../nbs/07_networks.ipynb #b0fd7fe3
 CHUNK = 4096     # configurations whose gradients are computed at once
 
 def _physical_memory():
@@ -478,7 +491,7 @@ def _scaled_gradients(database, chosen, descriptor, values, spec, scale, bar):
             bar.set_postfix_str(f"gradients of the inputs {min(first + CHUNK, len(x)):,}")
     return out
 
-# %% ../nbs/07_networks.ipynb #c5add0dc
+# %% ../nbs/07_networks.ipynb #053b5b62
 def learning_rates(spec, epoch, steps, factor=1.0):
     "Learning rates of the steps of one epoch."
     if spec.schedule != "cosine": return np.full(steps, spec.learning_rate * factor)
@@ -496,7 +509,7 @@ class Plateau:
 class DivergedError(ValueError):
     "The loss of a training is no finite number any more."
 
-# %% ../nbs/07_networks.ipynb #053b5b62
+# %% ../nbs/07_networks.ipynb #aa9e4bd7
 class _Judge:
     "Errors on the validation part, and the best weights so far."
     def __init__(self, database, rows, values, slopes, spec, make):
@@ -506,7 +519,7 @@ class _Judge:
 
     def __call__(self, weights, epoch):
         network = self.make(weights)
-        energy, pull = network._energies(self.values, self.forces is not None)
+        energy, pull = network.from_inputs(self.values, self.forces is not None)
         wrong = energy - self.energy
         errors = dict(validation_mae=float(np.abs(wrong).mean()), validation_rmse=float(np.sqrt(np.mean(wrong**2))))
         score = errors["validation_mae"]
@@ -519,7 +532,7 @@ class _Judge:
         if score < self.best: self.best, self.errors, self.weights = score, {**errors, "best_epoch": epoch + 1}, weights
         return errors
 
-# %% ../nbs/07_networks.ipynb #a10798ca
+# %% ../nbs/07_networks.ipynb #a6eee3cf
 def _fit(model, spec, data, judge, history, bar, callback):
     "Trains the model and fills the history; returns why it ended."
     keras, rng, n = keras_with_tensorflow(), np.random.default_rng([spec.seed, 1]), len(data["energy"])
@@ -539,7 +552,7 @@ def _fit(model, spec, data, judge, history, bar, callback):
         if spec.patience is not None and judge.since >= spec.patience: return "patience"
     return "epochs"
 
-# %% ../nbs/07_networks.ipynb #db16f52c
+# %% ../nbs/07_networks.ipynb #ede6fdd6
 def train(
     database: Database, # configurations with energies; with forces where spec.force_weight is above 0
     spec: TrainingSpec = TrainingSpec(), # what to train
@@ -548,10 +561,11 @@ def train(
     callback=None, # called after each epoch with the history; returning True ends the training
 ) -> Network: # the network with the best validation
     "Train a network. The same specification and database give the same weights on the same machine. Raises ValueError for data that cannot be trained on, DivergedError when the loss is no number any more."
-    training, aside = _check_training(database, spec)
+    if not isinstance(spec, TrainingSpec): raise TypeError(f"spec must be a TrainingSpec, got {spec!r}")
+    training, aside = training_rows(database, spec.validation, spec.seed, spec.batch_size, spec.force_weight)
     keras_with_tensorflow()
     began, descriptor = time.perf_counter(), spec.descriptor
-    (N, d), values = database.positions.shape[1:], _inputs(database, descriptor)
+    (N, d), values = database.positions.shape[1:], inputs_for(database, descriptor)
     shift, scale = fit_transform(values[training], spec.transform)
     mean, deviation = (float(database.energy[training].mean()), float(database.energy[training].std()) or 1.0) if spec.standardise_energy else (0.0, 1.0)
     make = lambda weights: Network(spec, weights, shift, scale, mean, deviation, N, d)
@@ -571,7 +585,7 @@ def train(
                      "labels": database.about.get("labels"), "widths": [float(database.width.min()), float(database.width.max())], "energies": [float(database.energy.min()), float(database.energy.max())]}
     return network
 
-# %% ../nbs/07_networks.ipynb #1effd533
+# %% ../nbs/07_networks.ipynb #57c3a30d
 def _keras_model(self):
     "A Keras model with these weights: scaled inputs (rows, K) -> (v - energy_shift) / energy_scale."
     model = build_model(len(self.shift), self.spec)
@@ -580,7 +594,7 @@ def _keras_model(self):
 
 Network.keras_model = _keras_model
 
-# %% ../nbs/07_networks.ipynb #cc626c38
+# %% ../nbs/07_networks.ipynb #278416f1
 FORMAT = 1
 
 def _digest(arrays, header):
@@ -612,7 +626,7 @@ def _save(self,
 
 Network.save = _save
 
-# %% ../nbs/07_networks.ipynb #2cf1897f
+# %% ../nbs/07_networks.ipynb #47d83dd8
 def load_network(
     path, # a file of Network.save
 ) -> Network:
@@ -630,7 +644,7 @@ def load_network(
     weights = [(arrays[f"W{i}"], arrays[f"b{i}"]) for i in range(header.pop("layers"))]
     return Network(TrainingSpec.from_dict(header.pop("spec")), weights, arrays["shift"], arrays["scale"], **header)
 
-# %% ../nbs/07_networks.ipynb #278416f1
+# %% ../nbs/07_networks.ipynb #533d80da
 def _axes(ax, size=(4.6, 3.4)):
     import matplotlib.pyplot as plt
     return ax if ax is not None else plt.subplots(figsize=size, layout="constrained")[1]
@@ -661,9 +675,9 @@ def _plot_prediction(self,
     ax.set(xlabel="real energy per particle ($E_c$)", ylabel="predicted ($E_c$)", title=f"MAE {np.abs(predicted - some.energy).mean():.3g} $E_c$")
     return ax
 
-Network.plot_history, Network.plot_prediction = _plot_history, _plot_prediction
+Network.plot_history, Predictor.plot_prediction = _plot_history, _plot_prediction
 
-# %% ../nbs/07_networks.ipynb #533d80da
+# %% ../nbs/07_networks.ipynb #3ec5f94a
 def truth_of(network, potential=None):
     "Potential, depth and protocol of the energies that a network was trained on."
     settings = network.about.get("database")
@@ -672,7 +686,7 @@ def truth_of(network, potential=None):
     spec = DatabaseSpec.from_dict(settings)
     return spec.potential, spec.depth, network.about.get("labels") or spec.protocol
 
-# %% ../nbs/07_networks.ipynb #73453d83
+# %% ../nbs/07_networks.ipynb #e63c780b
 @dataclass(frozen=True, eq=False)
 class Drag:
     "The drag test of figures 10, 16 and 17: true and predicted energy per particle v and dv/dy."
@@ -708,7 +722,7 @@ class Drag:
             ax.legend()
         return axs
 
-# %% ../nbs/07_networks.ipynb #1de2e8a7
+# %% ../nbs/07_networks.ipynb #e1e5a7c9
 def _drag(self,
     potential=None, # the truth; None: that of the training database
     *,
@@ -733,9 +747,9 @@ def _plot_drag(self, axs=None, **settings):
     "The drag test, drawn. Returns the two Axes."
     return self.drag(**settings).plot(axs)
 
-Network.drag, Network.plot_drag = _drag, _plot_drag
+Predictor.drag, Predictor.plot_drag = _drag, _plot_drag
 
-# %% ../nbs/07_networks.ipynb #e1e5a7c9
+# %% ../nbs/07_networks.ipynb #c0db47f1
 def _plot_sample(self,
     database: Database, # where to take it from
     row: int | None = None, # which; None: at random
@@ -755,4 +769,4 @@ def _plot_sample(self,
     ax.set(title=f"real {database.energy[row]:.4f}, predicted {v:.4f} $E_c$")
     return ax
 
-Network.plot_sample = _plot_sample
+Predictor.plot_sample = _plot_sample
