@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORE := .venv/core.stamp
+NETWORKS := .venv/networks.stamp
 DEV := .venv/dev.stamp
 NB ?=
 ARGS ?=
@@ -12,10 +13,13 @@ ARGS ?=
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(CORE) ## make the thesis's training database and pictures of it, in demo/
+demo: $(NETWORKS) ## make the thesis's training database, train a network on it, judge that on fresh configurations; all in demo/, with pictures
 	mkdir -p demo
 	$(BIN)/pes_toy generate demo/database.parquet
 	$(BIN)/pes_toy info demo/database.parquet --pictures demo
+	$(BIN)/pes_toy prepare demo/database.parquet demo/prepared.parquet
+	$(BIN)/pes_toy train demo/prepared.parquet demo/network.npz --pictures demo
+	$(BIN)/pes_toy predict demo/network.npz --fresh 1
 
 test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some)
 	rm -rf build/lib build/bdist.* build/installed
@@ -50,6 +54,10 @@ $(CORE): settings.ini setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("pes_toy needs Python 3.10 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(NETWORKS): $(CORE)
+	$(BIN)/pip install --quiet --editable '.[networks]'
 	@touch $@
 
 $(DEV): $(CORE)
