@@ -141,8 +141,14 @@ def _network_pictures(network, db):
     if network.dimension == 2: drawn["sample"] = lambda: network.plot_sample(aside)
     if (network.n_particles, network.dimension) == (4, 2) and db.spec is not None:
         low, high = network.about["widths"]
-        drawn["drag"] = lambda: network.plot_drag(width=min(max(5.0, low), high))[0]
+        drawn["drag"] = lambda: _drag_picture(network, min(max(5.0, low), high))
     return drawn
+
+def _drag_picture(network, width):
+    "The drag test; warns where it leaves what the network has seen."
+    drag, highest = network.drag(width=width), network.about["energies"][1]
+    if drag.energy.max() > highest: warnings.warn(f"the drag test goes up to {drag.energy.max():.3g} E_c, the database only to {highest:.3g} E_c: above that the network extrapolates")
+    return drag.plot()[0]
 
 # %% ../nbs/10_cli.ipynb #68e9c080
 def _files(args):
