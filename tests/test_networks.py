@@ -131,7 +131,7 @@ def test_specifications_have_one_form():
     assert TrainingSpec(orders=[-2.0, -3], R_0p=[3, 3]) == TrainingSpec() and TrainingSpec(orders=-2).orders == (-2,) and TrainingSpec.from_dict({}) == TrainingSpec()
     with pytest.raises(ValueError, match="'layers' is no setting"): TrainingSpec.from_dict(dict(layers=3))
     with pytest.raises(ValueError, match="define or import your own class"): TrainingSpec.from_dict(dict(inputs=dict(type="Unheard")))
-    with pytest.raises(TypeError, match="must be a Descriptor"): TrainingSpec(inputs=Waves)
+    with pytest.raises(TypeError, match="a Descriptor"): TrainingSpec(inputs=Waves)
 
 
 # Prediction
