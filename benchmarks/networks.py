@@ -127,7 +127,7 @@ def many(name, network):
              "from positions, with forces": (lambda: network.energy_and_forces(x, w), lambda: from_positions(numpy, True)(x[fifth], w[fifth]), lambda: from_positions(xla, True)(x, w))}
     for part, runs in parts.items():
         for run in runs: run()
-        ours, plain, compiled = (1e6 * s / n for s, n in zip(best_of(*runs, rounds=9), (MANY, MANY // 5, MANY)))
+        ours, plain, compiled = (1e6 * s / n for s, n in zip(best_of(*runs, rounds=9 if name == "global" else 4), (MANY, MANY // 5, MANY)))
         asked = " (asked: at most 1)" if (part, name) == ("network alone", "global") else ""
         show(f"{MANY:,} configurations, {NAMES[name]}: {part}", [("package", ours, f"us each{asked}"), ("numpy", plain / ours, f"times as long ({plain:.3g} us)"), ("XLA", compiled / ours, f"times as long ({compiled:.3g} us)")])
 
