@@ -18,7 +18,7 @@ _homes = {
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
     "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 
