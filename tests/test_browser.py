@@ -8,14 +8,16 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import HTTPError
 from urllib.parse import unquote, urldefrag, urljoin
 from urllib.request import urlopen
 
+import nbformat
 import pytest
 from conftest import copy_project, pages
-from notebooks import is_run, read
+from notebooks import errors, is_run, read
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -114,6 +116,8 @@ def lab(tmp_path_factory):
     project, settings = copy_project(folder / "project"), folder / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none", "autoStartDefaultKernel": true}')
+    (settings.parents[1] / "@jupyter-widgets" / "jupyterlab-manager").mkdir(parents=True)
+    (settings.parents[1] / "@jupyter-widgets" / "jupyterlab-manager" / "plugin.jupyterlab-settings").write_text('{"saveState": true}')
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -133,20 +137,80 @@ def lab(tmp_path_factory):
             server.wait(20)
 
 
-def test_jupyterlab_runs_the_first_notebook(browser, lab):
-    folder, address = lab
-    cells = [cell for cell in read(folder / "00_lattice.ipynb").cells if is_run(cell)]
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(address + "00_lattice.ipynb?reset")
+def run_all(page, address, cells):
+    "Opens a notebook, runs all its cells, and waits for the last one; no cell ends in an error."
+    page.goto(f"{address}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
     page.wait_for_selector("#jp-main-statusbar >> text=/\\| Idle/", timeout=60_000)
     page.click("li.lm-MenuBar-item >> text=Run")
     page.click("li.lm-Menu-item[data-command='runmenu:run-all']")
     ended = """number => document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]').length ||
         [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].filter(p => /\\[\\d+\\]/.test(p.textContent)).length >= number"""
-    page.wait_for_function(ended, arg=len(cells), timeout=300_000)
+    page.wait_for_function(ended, arg=cells, timeout=300_000)
     errors = [e.inner_text() for e in page.query_selector_all("[data-mime-type='application/vnd.jupyter.error']")]
     assert not errors
+
+
+def test_jupyterlab_runs_the_first_notebook(browser, lab):
+    folder, address = lab
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    run_all(page, address + "00_lattice.ipynb", sum(map(is_run, read(folder / "00_lattice.ipynb").cells)))
     assert page.query_selector_all(".jp-OutputArea-output img, .jp-OutputArea-output svg"), "no picture is shown"
     context.close()
+
+
+EXPLORER = re.compile(r"pt\.explore\.(potential|configuration|relaxation|database|network)\((?!network)")
+FINGERPRINT = """async picture => Array.from(new Uint8Array(await (await fetch(picture.src)).arrayBuffer())).reduce((h, x) => (h * 31 + x) | 0, 0)"""
+
+
+def only_explorers(path):
+    "Leaves of the tutorial what shows an explorer, the database behind it and the imports; returns the number of cells."
+    nb = read(path)
+    nb.cells = [cell for cell in nb.cells if is_run(cell) and (cell.source.startswith("import") or EXPLORER.search(cell.source))]
+    for cell in nb.cells: cell.outputs = []
+    nb.metadata.pop("widgets", None)
+    nbformat.write(nb, path)
+    return len(nb.cells)
+
+
+def changed(page, picture, before, seconds):
+    "Waits until the bytes of a picture differ from those before."
+    for _ in range(20 * seconds):
+        if picture.evaluate(FINGERPRINT) != before: return True
+        page.wait_for_timeout(50)
+    return False
+
+
+def test_explorers_follow_their_controls(browser, lab):
+    "In JupyterLab: each explorer of the tutorial shows another picture when a slider moves (or a training runs), and no error."
+    folder, address = lab
+    path = folder / "tutorials" / "explore.ipynb"
+    cells = only_explorers(path)
+    with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, problems):
+        run_all(page, address + "tutorials/explore.ipynb", cells)
+        page.wait_for_function("() => document.querySelectorAll('img.widget-image').length == 5", timeout=30_000)
+        for number, picture in enumerate(page.query_selector_all("img.widget-image")):
+            picture.scroll_into_view_if_needed()
+            explorer, before = picture.evaluate_handle("e => e.closest('.widget-vbox')").as_element(), picture.evaluate(FINGERPRINT)
+            trains = explorer.query_selector("button >> text=train")
+            if trains: trains.click()
+            else:
+                explorer.query_selector(".noUi-handle").focus()
+                for _ in range(4): page.keyboard.press("ArrowRight")
+            if trains and not find_spec("tensorflow"):
+                page.wait_for_selector("text=pes_toy[networks]", timeout=30_000)
+                continue
+            assert changed(page, picture, before, 120 if trains else 20), f"explorer {number} shows the same picture"
+            if trains:
+                if stop := explorer.query_selector("button:visible >> text=stop"): stop.click()
+                page.wait_for_selector("text=best validation MAE", timeout=120_000)
+            assert "Error" not in explorer.inner_text()
+        page.keyboard.press("Control+s")
+        for _ in range(100):
+            if "widgets" in (saved := read(path)).metadata: break
+            page.wait_for_timeout(200)
+        assert saved.metadata.widgets and not errors(saved), errors(saved)
+        wrong = page.query_selector_all("[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']")
+        assert not [e.inner_text() for e in wrong]
+        assert not [p for p in problems if "404" not in p]                   # JupyterLab asks for what it does not need
