@@ -8,7 +8,7 @@ NB ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab docs bench export execute readme clean
+.PHONY: help demo test lab docs bench figures samples export execute readme clean
 
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,16 @@ docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, els
 
 bench: $(DEV) ## run benchmarks/*.py
 	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8 anew
+	$(BIN)/python -c "from pes_toy.experiments import figures; figures('nbs/results')"
+	$(BIN)/python tests/notebooks.py nbs/08_experiments.ipynb
+	$(BIN)/nbdev_clean
+
+samples: $(DEV) ## make the database and the network that come with the package, in pes_toy/sample/
+	mkdir -p pes_toy/sample
+	$(BIN)/python -c "import pes_toy as pt; pt.generate(pt.DatabaseSpec.diverse(n_configurations=3000)).save('pes_toy/sample/database.parquet')"
+	$(BIN)/python -c "import pes_toy as pt; pt.train(pt.generate(pt.DatabaseSpec.diverse()), pt.TrainingSpec.recommended()).save('pes_toy/sample/network.npz')"
 
 export: $(DEV) ## write pes_toy/ from the notebooks, and clean them
 	$(BIN)/nbdev_export

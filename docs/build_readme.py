@@ -14,6 +14,7 @@ from nbconvert import MarkdownExporter
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = Path("docs/readme")
 HIDDEN = re.compile(r"^#\|\s*(hide|export|exporti|default_exp|include:\s*false)\b", re.M)
+UNSEEN = re.compile(r"^#\|\s*echo:\s*false", re.M)
 DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
 
 
@@ -22,7 +23,9 @@ def readme(notebook=ROOT / "nbs" / "index.ipynb"):
     nb = nbformat.read(notebook, as_version=4)
     nb.cells = [c for c in nb.cells if c.cell_type != "raw" and not (c.cell_type == "code" and HIDDEN.search(c.source))]
     for cell in nb.cells:
-        if cell.cell_type == "code": cell.source = DIRECTIVE.sub("", cell.source)
+        if cell.cell_type == "code":
+            if UNSEEN.search(cell.source): cell["transient"] = {"remove_source": True}
+            cell.source = DIRECTIVE.sub("", cell.source)
         else: cell.source = re.sub(r"\]\((?!\w+:|/|#)([^)\s]+\.ipynb)", r"](nbs/\1", cell.source)
     nb.metadata["language_info"] = {"name": "python"}
     text, resources = MarkdownExporter().from_notebook_node(nb)

@@ -14,11 +14,12 @@ _homes = {
     "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
                     "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
                     "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
-    "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "Drag", "DivergedError"],
+    "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
-    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat"],
+    "exchange": ["to_atoms", "from_atoms", "calculator"],
+    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

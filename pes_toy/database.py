@@ -15,7 +15,7 @@ from .potentials import ModifiedLennardJones
 from .relaxation import check_relaxation, relax_batch
 
 # %% auto #0
-__all__ = ['DatabaseSpec', 'Database', 'Estimate', 'estimate', 'generate', 'load', 'concat']
+__all__ = ['DatabaseSpec', 'Database', 'Estimate', 'estimate', 'generate', 'load', 'concat', 'sample_database']
 
 # %% ../nbs/05_database.ipynb #6c7dc527
 def _tidy_range(name, value, above=None, **kw):
@@ -261,12 +261,12 @@ Database.with_forces = _with_forces
 # %% ../nbs/05_database.ipynb #fcd75224
 BLOCK = 16_384   # configurations between two updates of the progress bar
 
-def progress_bar(total, shown):
+def progress_bar(total, shown, unit="configurations"):
     "A tqdm bar that fits its surroundings."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")           # in Jupyter without ipywidgets tqdm falls back to text
         from tqdm.auto import tqdm
-    return tqdm(total=total, disable=not shown, unit=" configurations", unit_scale=True)
+    return tqdm(total=total, disable=not shown, unit=f" {unit}", unit_scale=unit == "configurations")
 
 # %% ../nbs/05_database.ipynb #4d94897a
 def _draw_block(spec, share, width, epochs, first, count, workers):
@@ -587,3 +587,9 @@ def _plot_gallery(self, rows=None, n=8, depth=1, seed=0):
     return axs
 
 Database.plot_histogram, Database.plot_percentiles, Database.plot_widths, Database.plot_gallery = _plot_histogram, _plot_percentiles, _plot_widths, _plot_gallery
+
+# %% ../nbs/05_database.ipynb #d268e5c1
+def sample_database() -> Database: # 3,000 configurations of 4 particles at w = 5, with forces
+    "The database that comes with the package: `generate(DatabaseSpec.diverse(n_configurations=3000))`."
+    from importlib.resources import files
+    return load(Path(str(files("pes_toy") / "sample" / "database.parquet")))

@@ -209,10 +209,8 @@ def _near_cells(R, w, d):
     return near, np.searchsorted(gap, (R / w[:, None]) ** 2, side="right")
 
 def checked(positions, width):
-    "As check_configurations, at most three dimensions; a shortcut for one plain configuration."
-    plain = type(positions) is np.ndarray and positions.dtype == np.float64 and positions.ndim == 2 and positions.size and type(width) in (float, int) and 0 < width < math.inf
-    if plain and math.isfinite(positions.sum()): x, w, single = np.array(positions)[None], np.array([float(width)]), True
-    else: x, w, single = check_configurations(positions, width)
+    "As check_configurations, at most three dimensions."
+    x, w, single = check_configurations(positions, width)
     if x.shape[2] > 3: raise ValueError(f"positions must have 1 to 3 dimensions for a descriptor of this chapter, got {x.shape[2]}")
     return x, w, single
 
@@ -224,13 +222,13 @@ class _Task:
         self.x, self.w, self.single = checked(positions, width)
         *order, R, scale = _groups(self.orders, ranges)
         self.arguments = *near_cells(R, self.w, self.x.shape[2]), *order, scale
-        self.sorted = np.argsort(self.w, kind="stable")             # blocks of like widths
+        self.sorted = np.argsort(self.w, kind="stable") if len(self.w) > 1 else np.arange(len(self.w))             # blocks of like widths
 
     def run(self, batch, *results, workers=None):
         "Calls a kernel on all configurations, in threads; refuses what is not finite."
         in_threads(lambda which: batch(self.x, self.w, which, *self.arguments, *results), self.sorted, workers, 4 * LANES)
         for result in results:
-            if result.dtype == float and not np.isfinite(result).all(): explain_infinite(self.x, self.w, result)
+            if result.dtype == float and result.size and not np.isfinite(result).all(): explain_infinite(self.x, self.w, result)
         return tuple(r[0] for r in results) if self.single else results
 
 def explain_infinite(x, w, result):
@@ -557,7 +555,7 @@ class Descriptor:
     def pullback(self, positions, width, g):
         "The gradients contracted with g, which has the shape of the values: (M, N, d)."
         x, w, single = check_configurations(positions, width)
-        out, g = np.empty_like(x), np.asarray(g, float).reshape(len(x), -1)
+        out, g = np.empty_like(x), np.asarray(g, float).reshape(len(x), int(np.prod(np.shape(g)[1 - single:])))
         for part in range(0, len(x), CHUNK):
             s = slice(part, part + CHUNK)
             out[s] = np.einsum("mk,mknd->mnd", g[s], self.gradients(x[s], w[s]).reshape(len(x[s]), -1, *x.shape[1:]))

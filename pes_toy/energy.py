@@ -363,7 +363,7 @@ def in_threads(
     chunk: int = 64, # smallest number of indices worth a thread
 ):
     "Calls `run` on pieces of `indices`, at the same time in several threads."
-    threads = min(n_workers(workers), -(-len(indices) // chunk))
+    threads = 1 if len(indices) <= chunk and workers is None else min(n_workers(workers), -(-len(indices) // chunk))
     if threads <= 1: return run(indices) if len(indices) else None
     with ThreadPoolExecutor(threads) as pool:
         for done in pool.map(run, np.array_split(indices, 4 * threads)): pass

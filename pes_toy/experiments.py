@@ -4,7 +4,7 @@
 
 # %% ../nbs/08_experiments.ipynb #7ec81284
 from __future__ import annotations
-import dataclasses, hashlib, html, json, math, os, time
+import dataclasses, functools, hashlib, json, math, os, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -12,10 +12,10 @@ from .database import Database, DatabaseSpec, generate, progress_bar, whole_file
 from .descriptors import Descriptor
 from .energy import energy_and_forces, energy_per_particle
 from .lattice import check_number
-from .networks import (DivergedError, Network, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, check_choice, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
+from .networks import (DivergedError, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, check_choice, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
 
 # %% auto #0
-__all__ = ['Scores', 'score', 'Experiment', 'run_experiment', 'sweep', 'vary']
+__all__ = ['Scores', 'score', 'Experiment', 'run_experiment', 'sweep', 'vary', 'study', 'figures']
 
 # %% ../nbs/08_experiments.ipynb #db36357f
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class BaselineSpec:
         for name, value in zip(("inputs", "orders", "R_0p"), _input_settings(self.inputs, self.orders, self.R_0p)): object.__setattr__(self, name, value)
         object.__setattr__(self, "max_configurations", check_number("max_configurations", self.max_configurations, integer=True, low=10))
         object.__setattr__(self, "validation", check_number("validation", self.validation, above=0))
+        if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration")
+        object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
 
 # %% ../nbs/08_experiments.ipynb #4334c735
 class Baseline(Predictor):
@@ -148,7 +150,9 @@ def _solve(model, X, y, rng):
         model.coefficients, model.gamma = KernelRidge(kernel="rbf", **found).fit(X, y).dual_coef_, found["gamma"]
     else:
         kernel = kernels.ConstantKernel(10.0, (1e-2, 1e5)) * kernels.RBF(3.0, (1e-2, 1e3)) + kernels.WhiteKernel(1e-4, (1e-10, 1e1))
-        found = GaussianProcessRegressor(kernel, random_state=0).fit(X[few], y[few]).kernel_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")                        # a search for the likelihood that ends a little early
+            found = GaussianProcessRegressor(kernel, random_state=0).fit(X[few], y[few]).kernel_
         fit = GaussianProcessRegressor(found, optimizer=None).fit(X, y)
         model.coefficients, model.gamma = fit.alpha_ * found.k1.k1.constant_value, 0.5 / found.k1.k2.length_scale**2
     model.centres = X
@@ -158,6 +162,7 @@ def fit_baseline(
     spec: BaselineSpec = BaselineSpec(), # what to fit
 ) -> Baseline:
     "Fit a baseline; the counterpart of `train`."
+    if not isinstance(spec, BaselineSpec): raise TypeError(f"spec must be a BaselineSpec, got {spec!r}")
     training, _ = training_rows(database, spec.validation, spec.seed)
     began, values = time.perf_counter(), inputs_for(database, spec.descriptor)[training]
     shift, scale = fit_transform(values, spec.transform)
@@ -168,6 +173,13 @@ def fit_baseline(
     return model
 
 # %% ../nbs/08_experiments.ipynb #9a29100f
+def _own(potential):
+    "What tells a potential of one's own from another of the same name: some of its values."
+    if potential.kind >= 0: return {}
+    r = np.linspace(0.6, 4, 18)
+    return dict(own=[potential.pair(r).tolist(), potential.triplet(r, r, 1.2 * r).tolist(), potential.cutoff, potential.pair_weight, potential.triplet_weight])
+
+# %% ../nbs/08_experiments.ipynb #b396b327
 @dataclass(frozen=True)
 class Experiment:
     "A database, a training and a judgement."
@@ -177,31 +189,32 @@ class Experiment:
     labels: str | None = None # "exact" or "thesis": label the configurations by this protocol; None: by that of the database
     networks: int = 1 # networks that are trained with different seeds and averaged
     n_fresh: int = 10_000 # fresh configurations to judge on
-    elsewhere: tuple = () # other widths to judge on, in R_c
+    elsewhere: tuple = () # other widths to judge on, with 1,000 configurations each, in R_c
     seed: int = 0 # shifts the seeds of database and training
 
     def __post_init__(self):
         if not isinstance(self.database, DatabaseSpec): raise TypeError(f"database must be a DatabaseSpec, got {self.database!r}")
         if not isinstance(self.training, (TrainingSpec, BaselineSpec)): raise TypeError(f"training must be a TrainingSpec or a BaselineSpec, got {self.training!r}")
         if self.labels is not None: check_choice("labels", self.labels, ("exact", "thesis"))
+        if getattr(self.training, "force_weight", 0) and (self.labels or self.database.protocol) == "thesis": raise ValueError("force_weight needs forces, which belong to exact energies; use labels='exact' or force_weight=0")
         for name in ("networks", "n_fresh"): object.__setattr__(self, name, check_number(name, getattr(self, name), integer=True, low=1))
         object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
         object.__setattr__(self, "elsewhere", tuple(check_number("elsewhere", float(w), above=0) for w in self.elsewhere))
 
     def to_dict(self) -> dict:
         "Plain values; everything but the name decides the result."
-        return dict(database=self.database.to_dict(), training=dict(type=type(self.training).__name__, **self.training.to_dict()), labels=self.labels, networks=self.networks, n_fresh=self.n_fresh, elsewhere=list(self.elsewhere), seed=self.seed)
+        return dict(database={**self.database.to_dict(), **_own(self.database.potential)}, training=dict(type=type(self.training).__name__, **self.training.to_dict()), labels=self.labels, networks=self.networks, n_fresh=self.n_fresh, elsewhere=list(self.elsewhere), seed=self.seed)
 
     @property
     def key(self) -> str:
         "The hash of everything that decides the result; the name does not."
         return hashlib.sha256(json.dumps([RESULTS, self.to_dict()], sort_keys=True).encode()).hexdigest()[:20]
 
-# %% ../nbs/08_experiments.ipynb #b396b327
+# %% ../nbs/08_experiments.ipynb #a5a96b47
 RESULTS = 1          # raised when a change of the package changes results: all stored ones are then computed again
 FRESH = 1_000_000    # distance of the seeds of fresh databases from those of training databases
 
-# %% ../nbs/08_experiments.ipynb #04617831
+# %% ../nbs/08_experiments.ipynb #b7d5f61a
 def labelled(db, labels):
     "The database with the energies of a protocol (and forces, if exact)."
     if labels is None or labels == (db.about.get("labels") or db.spec.protocol): return db
@@ -210,14 +223,18 @@ def labelled(db, labels):
     energy, forces = energy_and_forces(db.positions, db.width, db.spec.potential)
     return dataclasses.replace(db, energy=energy, forces=forces, about=about)
 
-def _make_database(experiment, **changes):
-    "A database of the experiment; its forces where its labels have some and they are asked for."
-    spec = dataclasses.replace(experiment.database, **changes)
-    return labelled(generate(spec, workers=1, progress=False), experiment.labels)
+@functools.lru_cache(16)
+def _generated(spec):
+    "A database; experiments that differ in the training only share it."
+    return generate(spec, progress=False)
 
-def _fresh(experiment, **changes):
+def _make_database(experiment, **changes):
+    "A database of the experiment with the labels that it asks for."
+    return labelled(_generated(dataclasses.replace(experiment.database, **changes)), experiment.labels)
+
+def _fresh(experiment, n, **changes):
     "Fresh configurations with forces, if there are such."
-    db = _make_database(experiment, n_configurations=experiment.n_fresh, seed=experiment.database.seed + FRESH, **changes)
+    db = _make_database(experiment, n_configurations=n, seed=experiment.database.seed + FRESH, **changes)
     return db if (experiment.labels or db.spec.protocol) == "thesis" else db.with_forces()
 
 class Average(Predictor):
@@ -234,7 +251,7 @@ class Average(Predictor):
         found = [m.from_inputs(values, with_slopes) for m in self.members]
         return np.mean([f[0] for f in found], axis=0), np.mean([f[1] for f in found], axis=0) if with_slopes else None
 
-# %% ../nbs/08_experiments.ipynb #367ec6be
+# %% ../nbs/08_experiments.ipynb #cd977f1a
 def _shifted(experiment, k=0):
     "The training of the k-th network of an experiment, and its database, with the seed of the experiment."
     training = dataclasses.replace(experiment.training, seed=experiment.training.seed + experiment.seed + 1000 * k)
@@ -244,20 +261,20 @@ def fit(database, spec):
     "Train a network or fit a baseline."
     return fit_baseline(database, spec) if isinstance(spec, BaselineSpec) else train(database, spec, progress=False)
 
-def _round(values, digits=5):
+def _round(values, digits=4):
     "Numbers for a file: a few digits, nan as None."
-    if isinstance(values, dict): return {k: _round(v, digits) for k, v in values.items()}
+    if isinstance(values, dict): return {str(k): _round(v, digits) for k, v in values.items()}
     if isinstance(values, (list, tuple, np.ndarray)): return [_round(v, digits) for v in values]
     if isinstance(values, (float, np.floating)): return float(f"{values:.{digits}g}") if math.isfinite(values) else None
     return values
 
-def _thin(history, n=60):
+def _thin(history, n=40):
     "About n epochs of a history."
     length = len(history.get("loss", ()))
-    at = np.unique(np.linspace(0, length - 1, min(n, length)).astype(int)) if length else []
-    return dict(epoch=[int(i) + 1 for i in at], **{k: [v[i] for i in at] for k, v in history.items()})
+    at = np.unique(np.geomspace(1, length, n).astype(int)) - 1 if length else []
+    return dict(epoch=[int(i) + 1 for i in at], **{k: [v[i] for i in at] for k, v in history.items()}) if length else {}
 
-# %% ../nbs/08_experiments.ipynb #cd977f1a
+# %% ../nbs/08_experiments.ipynb #e1cfa531
 def run_experiment(
     experiment: Experiment, # what to do
 ) -> dict: # scores and curves, plain values
@@ -270,26 +287,26 @@ def run_experiment(
     try: models = [fit(db, training) for training in trainings]
     except DivergedError as error: return dict(diverged=str(error))
     seconds, model = time.perf_counter() - began, models[0] if len(models) == 1 else Average(models)
-    fresh = _fresh(experiment)
+    fresh = _fresh(experiment, experiment.n_fresh)
     found = dataclasses.asdict(score(model, fresh))
     found |= dict(seconds=seconds, n_parameters=model.n_parameters, trained_on=models[0].about["trained_on"], validation_mae=models[0].about.get("validation_mae", math.nan), best_epoch=models[0].about.get("best_epoch"), mean_force=math.nan if fresh.forces is None else float(np.abs(fresh.forces).mean()))
-    found["elsewhere"] = {w: score(model, _fresh(experiment, width=w, n_widths=1)).energy_mae for w in experiment.elsewhere}
-    if db.positions.shape[1:] == (4, 2):
-        drag = model.drag(width=5.0 if spec.n_widths > 1 or np.size(spec.width) > 1 else float(np.max(spec.width)))
-        found |= dict(drag_energy=drag.energy_error, drag_gradient=drag.gradient_error, oscillation=drag.oscillation, drag={f.name: getattr(drag, f.name)[::8] for f in dataclasses.fields(drag)})
-    pick = np.random.default_rng(0).permutation(len(fresh))[:300]
+    found["elsewhere"] = {w: score(model, _fresh(experiment, min(1000, experiment.n_fresh), width=w, n_widths=1)).energy_mae for w in experiment.elsewhere}
+    if db.positions.shape[1:] == (4, 2) and (spec.potential.kind >= 0 or spec.potential.reach is not None):
+        drag = model.drag(None if spec.potential.kind >= 0 else spec.potential, width=5.0 if spec.n_widths > 1 or np.size(spec.width) > 1 else float(np.max(spec.width)))
+        found |= dict(drag_energy=drag.energy_error, drag_gradient=drag.gradient_error, oscillation=drag.oscillation, drag={f.name: getattr(drag, f.name)[::10] for f in dataclasses.fields(drag)})
+    pick = np.random.default_rng(0).permutation(len(fresh))[:200]
     found |= dict(history=_thin(getattr(models[0], "history", {})), parity=[fresh.energy[pick], model.predict(fresh.positions[pick], fresh.width[pick])])
-    return _round(found)
+    return _round({k: v for k, v in found.items() if experiment.seed == 0 or k not in ("drag", "history", "parity")})        # curves of one seed are enough
 
-# %% ../nbs/08_experiments.ipynb #2ccd84b1
+# %% ../nbs/08_experiments.ipynb #917cba37
 class Store:
     "Results in a JSON file, by key; in memory without a path."
     def __init__(self, path=None):
         self.path = None if path is None else Path(path)
         self.results = {}
         if self.path is not None and self.path.exists():
-            try: self.results = json.loads(self.path.read_text())
-            except json.JSONDecodeError as error: raise ValueError(f"{str(self.path)!r} is no file of results, or damaged: {error}; remove it, and the sweep computes it again") from error
+            try: self.results = dict(json.loads(self.path.read_text()))
+            except (ValueError, TypeError, OSError) as error: raise ValueError(f"{str(self.path)!r} is no file of results, or damaged: {error}; remove it, and the sweep computes it again") from error
 
     def put(self, key, result):
         "Add a result, and write the file."
@@ -314,7 +331,7 @@ def _run_all(todo, workers):
         from joblib import Parallel, delayed
         yield from Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(delayed(_job)(e) for e in todo)
 
-# %% ../nbs/08_experiments.ipynb #917cba37
+# %% ../nbs/08_experiments.ipynb #782dc5aa
 def sweep(
     experiments: list, # what to compare
     *,
@@ -329,17 +346,20 @@ def sweep(
     for e in experiments:
         if not isinstance(e, Experiment): raise TypeError(f"experiments must be a list of Experiment, got {e!r}")
     runs = [[dataclasses.replace(e, seed=e.seed + r) for r in range(repeats)] for e in experiments]
+    if not experiments: raise ValueError("experiments is empty; there is nothing to run")
     kept = Store(store)
+    if kept.path is not None and not kept.path.absolute().parent.is_dir(): raise FileNotFoundError(f"there is no folder {str(kept.path.parent)!r} for {kept.path.name!r}; make it first")
     todo = list({e.key: e for same in runs for e in same if e.key not in kept.results}.values())
     if todo and not compute: raise ValueError(f"{len(todo)} of {sum(map(len, runs))} results are missing in {str(store)!r}, the first is of {todo[0].name!r}; compute them with compute=True (make figures)")
-    with progress_bar(len(todo), progress and bool(todo)) as bar:
+    with progress_bar(len(todo), progress and bool(todo), "runs") as bar:
         for key, result in _run_all(todo, workers):
             kept.put(key, result)
             bar.update(1)
     return Sweep([(e, [kept.results[r.key] for r in same]) for e, same in zip(experiments, runs)])
 
-# %% ../nbs/08_experiments.ipynb #782dc5aa
-COLUMNS = dict(energy_mae="energy MAE", energy_rmse="energy RMSE", force_error="force error", drag_energy="drag, energy", drag_gradient="drag, gradient", seconds="training (s)")
+# %% ../nbs/08_experiments.ipynb #d2280f8c
+COLUMNS = dict(energy_mae="energy MAE", energy_rmse="energy RMSE", force_error="force error", drag_energy="drag, energy", drag_gradient="drag, gradient", seconds="training (s)", seconds_one="one alone (us)", seconds_many="one of many (us)", n_parameters="parameters")
+FACTORS = dict(seconds_one=1e6, seconds_many=1e6) # of what a table shows
 
 @dataclass(eq=False, repr=False)
 class Sweep:
@@ -371,20 +391,21 @@ class Sweep:
         return pd.DataFrame(rows)
 
     def table(self, columns=None):
-        "Mean and spread (standard deviation over the seeds) for each experiment, as a pandas DataFrame of text."
+        "Mean and spread (standard deviation over the seeds) for each experiment, as a pandas DataFrame of text; columns: names of scores, None for the six that matter most."
         import pandas as pd
-        columns = columns or [c for c in COLUMNS if np.isfinite(self.values(c)).any()]
-        cell = lambda v: "diverged" if np.isnan(v).all() else _plus_minus(v)
-        return pd.DataFrame({COLUMNS.get(c, c): [cell(v) for v in self.values(c)] for c in columns}, index=pd.Index([e.name for e, _ in self.runs], name=f"{len(self.runs[0][1])} seeds"))
+        columns = columns or [c for c in list(COLUMNS)[:6] if np.isfinite(self.values(c)).any()]
+        diverged = [sum("diverged" in r for r in results) for _, results in self.runs]
+        cell = lambda v, lost: "diverged" if lost == len(v) else "-" if np.isnan(v).all() else _plus_minus(v) + f" ({lost} diverged)" * bool(lost)
+        return pd.DataFrame({COLUMNS.get(c, c): [cell(FACTORS.get(c, 1) * v, lost) for v, lost in zip(self.values(c), diverged)] for c in columns}, index=pd.Index([e.name for e, _ in self.runs], name=f"{len(self.runs[0][1])} seeds"))
 
-    def __repr__(self): return repr(self.table())
+    def __repr__(self): return self.table().to_string()
     def _repr_html_(self): return self.table().to_html()
 
-# %% ../nbs/08_experiments.ipynb #d2280f8c
+# %% ../nbs/08_experiments.ipynb #b4cb2b91
 def _plus_minus(v):
     "Mean and deviation with two significant digits of the deviation."
     v = v[np.isfinite(v)]
-    if len(v) < 2 or v.std(ddof=1) == 0: return f"{v.mean():.3g}"
+    if len(v) < 2 or v.std(ddof=1) == 0: return f"{v.mean():,.0f}" if v.mean() > 1000 else f"{v.mean():.3g}"
     digits = min(max(0, 1 - math.floor(math.log10(v.std(ddof=1)))), 6)
     return f"{v.mean():.{digits}f} ± {v.std(ddof=1):.{digits}f}"
 
@@ -394,7 +415,7 @@ def _flat(e):
     out = {f"{part}.{k}": v for part in ("database", "training") for k, v in plain[part].items()}
     return {**out, **{k: v for k, v in plain.items() if not isinstance(v, (dict, list)) and k != "seed"}}
 
-# %% ../nbs/08_experiments.ipynb #f74ba2fb
+# %% ../nbs/08_experiments.ipynb #cbf00c61
 def vary(
     base: Experiment, # what stays
     setting: str, # what changes: "training.learning_rate", "database.epochs", "labels", ...
@@ -402,15 +423,16 @@ def vary(
     name: str = "{value}", # of each experiment
 ) -> list: # experiments
     "Experiments that differ in one setting."
-    named = values if isinstance(values, dict) else {name.format(value=v): v for v in values}
+    named = list(values.items()) if isinstance(values, dict) else [(name.format(value=v), v) for v in values]
     def put(value):
         part, _, field = setting.rpartition(".")
         if part not in ("", "training", "database"): raise ValueError(f"setting must be 'training.…', 'database.…' or a field of Experiment, got {setting!r}")
-        try: return dataclasses.replace(base, **({part: dataclasses.replace(getattr(base, part), **{field: value})} if part else {field: value}))
-        except TypeError as error: raise ValueError(f"setting {setting!r} does not exist: {error}") from error
-    return [dataclasses.replace(put(value), name=label) for label, value in named.items()]
+        known = [f.name for f in dataclasses.fields(getattr(base, part) if part else base)]
+        if field not in known: raise ValueError(f"setting {setting!r} does not exist; there are {', '.join(known)}")
+        return dataclasses.replace(base, **({part: dataclasses.replace(getattr(base, part), **{field: value})} if part else {field: value}))
+    return [dataclasses.replace(put(value), name=label) for label, value in named]
 
-# %% ../nbs/08_experiments.ipynb #18637256
+# %% ../nbs/08_experiments.ipynb #f857f3df
 LABELS = dict(energy_mae="energy MAE ($E_c$)", energy_rmse="energy RMSE ($E_c$)", force_error="force error / mean force", drag_gradient="drag, gradient error / range", drag_energy="drag, energy error / range", seconds="training (s)")
 
 def _ax(ax, size):
@@ -423,7 +445,7 @@ def _plot(self, column="energy_mae", ax=None, reference=None):
     for row, (v, (e, _)) in enumerate(zip(values, self.runs)):
         ax.plot(v, np.full(len(v), row), "o", color="C0", alpha=0.4, markersize=5)
         if np.isfinite(v).any(): ax.plot(np.nanmean(v), row, "|", color="C0", markersize=14, markeredgewidth=2)
-        else: ax.text(0.5, row, "diverged", transform=ax.get_yaxis_transform(), va="center", ha="center", color="C3")
+        elif any("diverged" in r for r in self.runs[row][1]): ax.text(0.5, row, "diverged", transform=ax.get_yaxis_transform(), va="center", ha="center", color="C3")
     if reference is not None: ax.axvline(reference, color="0.5", linestyle="--", linewidth=1)
     ax.set(yticks=range(len(self)), yticklabels=[e.name for e, _ in self.runs], xlabel=LABELS.get(column, column), xscale="log", ylim=(len(self) - 0.5, -0.5))
     return ax
@@ -440,25 +462,35 @@ def _plot_against(self, setting, column="energy_mae", ax=None):
     ax.legend()
     return ax
 
+def _kept(self, name, what):
+    "What the first seed of an experiment keeps for pictures."
+    first = self[name][0]
+    if not first.get(what): raise ValueError(f"{name!r} has no {what}: {first.get('diverged', 'only runs with seed 0 keep their curves, and baselines have no history')}; leave it out")
+    return first[what]
+
+def _names(self, what):
+    "The experiments that keep it."
+    return [e.name for e, results in self.runs if results[0].get(what)]
+
 def _plot_drag(self, names=None, what="gradient", ax=None):
     "The drag test of the first seed: 'energy' or 'gradient', true and predicted. Returns the Axes."
     ax = _ax(ax, (6, 3.6))
-    names = names or [e.name for e, _ in self.runs]
-    drag = self[names[0]][0]["drag"]
+    names = names or _names(self, "drag")
+    drag = _kept(self, names[0], "drag")
     ax.plot(drag["y"], drag[what], color="0.7", linewidth=5, label="true")
     for i, name in enumerate(names):
-        drag = self[name][0]["drag"]
+        drag = _kept(self, name, "drag")
         ax.plot(drag["y"], drag["predicted" if what == "energy" else "predicted_gradient"], f"C{i + 1}", linewidth=1.3, label=name)
     ax.set(xlabel="y of the dragged particle ($R_c$)", ylabel="energy per particle ($E_c$)" if what == "energy" else "$dv/dy$ ($E_c/R_c$)")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     return ax
 
 def _plot_history(self, names=None, ax=None):
     "Validation error against time, first seed. Returns the Axes."
     ax = _ax(ax, (5.5, 3.6))
-    for name in names or [e.name for e, _ in self.runs]:
-        history = self[name][0].get("history")
-        if history: ax.loglog(history["epoch"], history["validation_mae"], label=name)
+    for name in names or _names(self, "history"):
+        history = _kept(self, name, "history")
+        ax.loglog(history["epoch"], history["validation_mae"], label=name)
     ax.set(xlabel="epoch", ylabel="validation MAE ($E_c$)")
     ax.legend(fontsize="small")
     return ax
@@ -466,8 +498,9 @@ def _plot_history(self, names=None, ax=None):
 def _plot_widths(self, names=None, ax=None):
     "Energy MAE by width, mean of the seeds. Returns the Axes."
     ax = _ax(ax, (6, 3.6))
-    for name in names or [e.name for e, _ in self.runs]:
-        seeds = self[name]
+    for name in names or _names(self, "by_width"):
+        _kept(self, name, "by_width")
+        seeds = [r for r in self[name] if "by_width" in r]
         widths = [float(w) for w in seeds[0]["by_width"]]
         ax.semilogy(widths, np.mean([list(s["by_width"].values()) for s in seeds], axis=0), label=name)
     ax.set(xlabel="width of the cell ($R_c$)", ylabel="energy MAE ($E_c$)")
@@ -476,10 +509,137 @@ def _plot_widths(self, names=None, ax=None):
 
 def _plot_parity(self, name, ax=None):
     "Predicted against real energy, first seed. Returns the Axes."
-    ax, (true, predicted) = _ax(ax, (3.6, 3.4)), self[name][0]["parity"]
+    ax, (true, predicted) = _ax(ax, (3.6, 3.4)), _kept(self, name, "parity")
     ax.plot(true, predicted, ".", markersize=3)
     ax.plot([min(true), max(true)], [min(true), max(true)], color="0.4", linewidth=1)
     ax.set(xlabel="real energy per particle ($E_c$)", ylabel="predicted ($E_c$)", title=name)
     return ax
 
 Sweep.plot, Sweep.plot_against, Sweep.plot_drag, Sweep.plot_history, Sweep.plot_widths, Sweep.plot_parity = _plot, _plot_against, _plot_drag, _plot_history, _plot_widths, _plot_parity
+
+# %% ../nbs/08_experiments.ipynb #12244eaf
+MORE = dict(orders=(-2, -3, -4, -2, -3), R_0p=(3, 3, 3, 6, 6))                                     # inputs without collisions (chapter 6)
+MANY = dict(orders=(-2, -3, -4, -6, -2, -3, -2, -4), R_0p=(3, 3, 3, 3, 6, 6, 2.2, 2.2))            # for many widths
+LIVE, PUBLISHED, DIVERSE = DatabaseSpec(), DatabaseSpec.thesis(), DatabaseSpec.diverse()
+WIDTHS = DatabaseSpec.thesis_widths(protocol="exact", depth=None, relaxation_depth=None)
+SCALED = dict(R_0p=20.0, transform="standardised", learning_rate=3e-3, epochs=100)                  # the thesis's inputs, scaled
+SHORT = TrainingSpec(epochs=100)
+
+def _causes():
+    "What each cause costs: NOTES section 3 of the thesis, row by row."
+    rows = {"thesis: raw, linear": (PUBLISHED, TrainingSpec.thesis(), None), "thesis: raw, 32 hidden": (PUBLISHED, TrainingSpec.thesis(hidden=(32,)), None),
+            "scaled, linear": (PUBLISHED, TrainingSpec(hidden=(), **SCALED), None), "scaled, 32 hidden": (PUBLISHED, TrainingSpec(hidden=(32,), **SCALED), None),
+            "scaled, 3 x 64": (PUBLISHED, TrainingSpec(**SCALED), None), "R_0p = 3, asinh, 3 x 64": (PUBLISHED, TrainingSpec(), None),
+            "+ exact labels": (PUBLISHED, TrainingSpec(), "exact"), "+ live images, thesis labels": (LIVE, TrainingSpec(), "thesis"),
+            "exact, scaled, linear": (LIVE, TrainingSpec(hidden=(), **SCALED), None), "exact, R_0p = 3, asinh, 3 x 64": (LIVE, TrainingSpec(), None)}
+    return [Experiment(name, db, training, labels) for name, (db, training, labels) in rows.items()]
+
+def _one_width():
+    "How far eight inputs of orders -2 and -3 go on figure 15's database, and the same two orders with two ranges."
+    two = dict(orders=(-2, -3, -2, -3), R_0p=(3, 3, 6, 6), activation="silu", epochs=1000)
+    rows = {"8 inputs, 300 epochs": TrainingSpec(), "8 inputs, silu, 1,000 epochs": TrainingSpec(activation="silu", epochs=1000), "16 inputs, silu, 1,000 epochs": TrainingSpec(**two)}
+    return [*(Experiment(name, LIVE, training) for name, training in rows.items()), Experiment("mean of three such networks", LIVE, TrainingSpec(**two), networks=3)]
+
+def _many_widths():
+    "One network for 86 widths, and what it says of widths that it never saw."
+    rows = {"8 inputs": SHORT, "many inputs": TrainingSpec(**MANY, hidden=(128, 128, 128), activation="silu", epochs=100), "symmetry functions": TrainingSpec.recommended(force_weight=0, epochs=40), "symmetry functions and forces": TrainingSpec.recommended(epochs=40)}
+    return [Experiment(name, WIDTHS, training, elsewhere=(1.4, 2.05, 12.0)) for name, training in rows.items()]
+
+def _derivative():
+    "Which database and which inputs give good slopes."
+    energies, forces = TrainingSpec.recommended(force_weight=0), TrainingSpec.recommended()
+    rows = {"relaxed, eigenvalues": (LIVE, TrainingSpec()), "relaxed, symmetry functions": (LIVE, energies), "relaxed, symmetry functions, forces": (LIVE, forces),
+            "mixed, eigenvalues": (DIVERSE, TrainingSpec(**MORE, activation="silu", epochs=100)), "mixed, eigenvalues, forces": (DIVERSE, TrainingSpec(**MORE, activation="silu", epochs=100, force_weight=1.0)),
+            "mixed, symmetry functions": (DIVERSE, energies), "mixed, symmetry functions, forces": (DIVERSE, forces)}
+    return [Experiment(name, db, training, elsewhere=(3.0, 4.0, 4.5, 5.5, 6.0, 8.0) if db is DIVERSE else ()) for name, (db, training) in rows.items()]
+
+def _methods():
+    "Networks beside what is simpler."
+    on = lambda name, db, **kw: [*(Experiment(f"{method}, {name}", db, BaselineSpec(method, **kw)) for method in METHODS)]
+    return [*on("relaxed, eigenvalues", LIVE), Experiment("network, relaxed, eigenvalues", LIVE), *on("mixed, symmetry functions", DIVERSE, inputs="symmetry", transform="standardised"),
+            Experiment("network, mixed, symmetry functions", DIVERSE, TrainingSpec.recommended(force_weight=0)), Experiment("the same, with forces", DIVERSE, TrainingSpec.recommended())]
+
+# %% ../nbs/08_experiments.ipynb #d5cae940
+def _inputs_of_the_thesis():
+    "The thesis's comparison of orders, by its own recipe."
+    return vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.orders", {"-2, -3": (-2, -3), "-2, -3, -4": (-2, -3, -4), "-2 to -5": (-2, -3, -4, -5), "-3, -4": (-3, -4), "-4, -5": (-4, -5)})
+
+def _inputs():
+    "Orders and ranges, scaled, on exact energies."
+    chosen = {"order -2; 3": dict(orders=-2), "-2, -3; 2": dict(R_0p=2), "-2, -3; 3": {}, "-2, -3; 6": dict(R_0p=6), "-2, -3; 20": dict(R_0p=20), "-3, -4; 3": dict(orders=(-3, -4)), "-4, -5; 3": dict(orders=(-4, -5)), "-2, -3, -4; 3": dict(orders=(-2, -3, -4)),
+              "-2 to -5; 3": dict(orders=(-2, -3, -4, -5)), "-2, -3; 3 and 6": dict(orders=(-2, -3, -2, -3), R_0p=(3, 3, 6, 6)), "-2, -3, -4; 3 and -2, -3; 6": MORE, "relative distances": dict(inputs="distances"), "symmetry functions": dict(inputs="symmetry", transform="standardised")}
+    return [Experiment(name, LIVE, dataclasses.replace(SHORT, **change)) for name, change in chosen.items()]
+
+def _layers():
+    "Hidden layers: raw as in the thesis, and scaled."
+    raw = vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.hidden", {"raw: linear": (), "raw: 8": (8,), "raw: 32": (32,), "raw: 8, 8": (8, 8)})
+    shapes = ((), (8,), (16,), (32,), (8, 8), (32, 32), (64, 64), (64, 64, 64), (128, 128, 128))
+    return [*raw, *vary(Experiment("", LIVE, SHORT), "training.hidden", {"scaled: " + (", ".join(map(str, s)) or "linear"): s for s in shapes})]
+
+def _scaling():
+    "The transform of the inputs."
+    return [Experiment(f"{transform}, R_0p = {R}", LIVE, dataclasses.replace(SHORT, transform=transform, R_0p=R)) for R in (3, 20) for transform in TRANSFORMS]
+
+def _rates_of_the_thesis():
+    "The thesis's learning rates, given time."
+    return vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.learning_rate", (1e-3, 1e-4, 5e-5, 1e-5))
+
+def _rates():
+    "Learning rates and schedules, scaled."
+    return [Experiment(schedule, LIVE, dataclasses.replace(SHORT, schedule=schedule, learning_rate=rate)) for schedule in ("constant", "plateau", "cosine") for rate in (3e-2, 1e-2, 3e-3, 1e-3, 3e-4)]
+
+def _optimizers():
+    "The optimizers of the thesis, each at several learning rates."
+    return [Experiment(name, LIVE, dataclasses.replace(SHORT, optimizer=name, learning_rate=rate)) for name in ("sgd", "adam", "nadam", "adagrad", "rmsprop", "adadelta") for rate in (1.0, 0.1, 1e-2, 1e-3)]
+
+def _activations():
+    "Activations, for energies and forces."
+    return vary(Experiment("", dataclasses.replace(DIVERSE, n_configurations=20_000), TrainingSpec.recommended()), "training.activation", ("softplus", "tanh", "silu", "sigmoid", "elu", "relu"))
+
+def _weights():
+    "The weight of forces, at equal data."
+    return vary(Experiment("", dataclasses.replace(DIVERSE, n_configurations=10_000), TrainingSpec.recommended(epochs=120)), "training.force_weight", (0.0, 0.01, 0.1, 1.0, 10.0))
+
+def _amounts():
+    "Learning curves: about the same number of steps for every amount of data."
+    lines = {"eigenvalues": TrainingSpec(**MORE, activation="silu"), "symmetry functions": TrainingSpec.recommended(force_weight=0), "symmetry functions, forces": TrainingSpec.recommended()}
+    steps = lambda n: dict(epochs=max(40, min(1000, 3_000_000 // n)), batch_size=128 if n > 4000 else 32)
+    networks = [Experiment(name, dataclasses.replace(DIVERSE, n_configurations=n), dataclasses.replace(training, **steps(n))) for name, training in lines.items() for n in (400, 1600, 6400, 25_000, 100_000)]
+    return [*networks, *(Experiment("gaussian process", dataclasses.replace(DIVERSE, n_configurations=n), BaselineSpec("gaussian process", **MORE)) for n in (400, 1600))]
+
+STUDIES = dict(causes=_causes, one_width=_one_width, many_widths=_many_widths, derivative=_derivative, weights=_weights, methods=_methods, inputs_of_the_thesis=_inputs_of_the_thesis, inputs=_inputs, layers=_layers, scaling=_scaling,
+               rates_of_the_thesis=_rates_of_the_thesis, rates=_rates, activations=_activations, amounts=_amounts, optimizers=_optimizers)
+
+# %% ../nbs/08_experiments.ipynb #8c914df1
+def study(
+    name: str, # one of STUDIES
+    folder="results", # of the stored results
+    *,
+    compute: bool = False, # compute what is missing
+    workers: int = 1, # processes
+    progress: bool = True, # show a progress bar
+) -> Sweep:
+    "The results of a study, three seeds each; `make figures` computes what is missing."
+    check_choice("name", name, STUDIES)
+    experiments, path = STUDIES[name](), Path(folder) / f"{name}.json"
+    if compute: _share(experiments, path)
+    found = sweep(experiments, store=path, workers=workers, compute=compute, progress=progress)
+    return found
+
+def _share(experiments, path):
+    "Take over what other studies in the folder have computed, and forget what belongs to no experiment any more."
+    store, wanted = Store(path), {dataclasses.replace(e, seed=e.seed + r).key for e in experiments for r in range(3)}
+    known = {k: v for other in path.parent.glob("*.json") for k, v in Store(other).results.items() if k in wanted}
+    if known != store.results: store.results = known; store.write()
+
+def figures(
+    folder="results", # of the stored results
+    workers: int | None = None, # processes; None: one for each core
+):
+    "Compute everything that is missing in the stored results of all studies."
+    from pes_toy.energy import n_workers
+    Path(folder).mkdir(exist_ok=True)
+    for name in STUDIES:
+        began = time.perf_counter()
+        found = study(name, folder, compute=True, workers=n_workers(workers))
+        print(f"{name}: {len(found)} experiments, {time.perf_counter() - began:.0f} s", flush=True)

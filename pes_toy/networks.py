@@ -4,19 +4,19 @@
 
 # %% ../nbs/07_networks.ipynb #c5bcc878
 from __future__ import annotations
-import dataclasses, html, json, math, os, sys, time, warnings, zipfile
+import dataclasses, html, json, math, os, time, warnings, zipfile
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from .database import Database, DatabaseSpec, progress_bar, whole_file
-from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_descriptor, check_orders,
+from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_orders,
                                  check_values, descriptor_from_settings, drag_path, inputs_of)
 from .energy import energy_and_forces, energy_per_particle, in_threads
 from .lattice import check_configurations, check_number, plot_lattice
 from .potentials import kernel
 
 # %% auto #0
-__all__ = ['ROWS', 'TrainingSpec', 'Predictor', 'Network', 'train', 'load_network', 'Drag']
+__all__ = ['ROWS', 'TrainingSpec', 'Predictor', 'Network', 'train', 'load_network', 'Drag', 'sample_network']
 
 # %% ../nbs/07_networks.ipynb #d4b5e457
 KINDS = ("proximity", "symmetry", "distances")
@@ -30,16 +30,22 @@ def check_choice(name, value, known):
     "One of the known words."
     if value not in known: raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
 
+DEFAULT = dict(orders=(-2, -3), R_0p=3.0)
+
+def _same(value, default): return isinstance(value, (int, float, list, tuple)) and tuple(np.atleast_1d(value)) == tuple(np.atleast_1d(default))
+
 def _input_settings(inputs, orders, R_0p):
     "Inputs, orders and R_0p in one form, whichever way they were given."
+    if not isinstance(inputs, (str, Descriptor)): raise TypeError(f"inputs must be one of {', '.join(KINDS)} or a Descriptor such as ProximityEigenvalues(), got {inputs!r}; make yours a frozen dataclass that inherits from Descriptor")
     kinds = {ProximityEigenvalues: "proximity", RelativeDistances: "distances"}
+    if inputs != "proximity":                                    # defaults that `replace` carries along mean nothing for other inputs
+        orders, R_0p = None if _same(orders, DEFAULT["orders"]) else orders, None if _same(R_0p, DEFAULT["R_0p"]) else R_0p
     if type(inputs) in kinds or inputs == SymmetryFunctions():
         if orders is not None or R_0p is not None: raise ValueError(f"orders and R_0p stand in the descriptor {inputs} already; leave them out")
         inputs, orders, R_0p = kinds.get(type(inputs), "symmetry"), getattr(inputs, "orders", None), getattr(inputs, "R_0p", None)
     if isinstance(inputs, str): check_choice("inputs", inputs, KINDS)
-    else: check_descriptor(inputs)
     if inputs == "proximity":
-        orders, ranges = check_orders((-2, -3) if orders is None else orders, 3.0 if R_0p is None else R_0p)
+        orders, ranges = check_orders(*(DEFAULT[k] if v is None else v for k, v in (("orders", orders), ("R_0p", R_0p))))
         return inputs, orders, ranges[0] if len(set(ranges)) == 1 else ranges
     if R_0p is not None: raise ValueError(f"R_0p belongs to inputs='proximity', got R_0p={R_0p!r} with inputs={inputs!r}; set R_0p=None")
     if inputs == "distances": return inputs, RelativeDistances().orders if orders is None else RelativeDistances(orders).orders, None
@@ -82,6 +88,7 @@ class TrainingSpec:
         put("validation", check_number("validation", self.validation, above=0))
         if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration")
         if not isinstance(self.standardise_energy, (bool, np.bool_)): raise TypeError(f"standardise_energy must be True or False, got {self.standardise_energy!r}")
+        put("standardise_energy", bool(self.standardise_energy))
 
     @property
     def descriptor(self) -> Descriptor:
@@ -93,11 +100,11 @@ class TrainingSpec:
 # %% ../nbs/07_networks.ipynb #d04bd747
 def _thesis(cls, **changes) -> TrainingSpec:
     "The recipe of the thesis, section 5: a linear network of raw eigenvalues."
-    return cls(**{**dict(orders=(-2, -3), R_0p=20.0, transform="raw", hidden=(), learning_rate=1e-5, schedule="constant", batch_size=32, epochs=200, standardise_energy=False), **changes})
+    return cls(**{**dict(orders=(-2, -3), R_0p=20.0, transform="raw", hidden=(), learning_rate=1e-5, schedule="constant", batch_size=32, epochs=5000, standardise_energy=False), **changes})
 
 def _recommended(cls, **changes) -> TrainingSpec:
     "What chapter 8 recommends for energies and forces: symmetry functions, one shared network, trained on forces too (the database must hold them)."
-    return cls(**{**dict(inputs="symmetry", transform="standardised", hidden=(64, 64), activation="silu", force_weight=0.1, epochs=60), **changes})
+    return cls(**{**dict(inputs="symmetry", transform="standardised", hidden=(64, 64, 64), activation="silu", force_weight=1.0, epochs=60), **changes})
 
 TrainingSpec.thesis, TrainingSpec.recommended = classmethod(_thesis), classmethod(_recommended)
 
@@ -277,7 +284,7 @@ class Layers:
 
     def run(self, rows, with_slopes=False, workers=None):
         "Outputs of rows of inputs (rows, K) and, if asked, their slopes (rows, K)."
-        rows = np.ascontiguousarray(rows)
+        rows = np.ascontiguousarray(rows, np.float64)                      # whatever a descriptor returns: one specialisation of the kernel
         out, slopes = np.empty(len(rows)), np.empty(rows.shape if with_slopes else (1, 1))
         in_threads(lambda which: _run_rows(rows, which, *self.arguments, out, slopes, with_slopes), np.arange(len(rows)), workers, 64)
         return out, slopes
@@ -367,7 +374,7 @@ class Network(Predictor):
         "Energies per particle from inputs (M, K) or (M, N, K), and their slopes with respect to these."
         out, slopes = self.layers.run(values.reshape(-1, values.shape[-1]), with_slopes)
         each = values.shape[1] if values.ndim == 3 else 1
-        energy = self.energy_shift + self.energy_scale * out.reshape(len(values), each).mean(axis=1)
+        energy = self.energy_shift + self.energy_scale * (out if each == 1 else np.add.reduce(out.reshape(len(values), each), axis=1) / each)
         return energy, slopes.reshape(values.shape) * (self.energy_scale / each) if with_slopes else None
 
 # %% ../nbs/07_networks.ipynb #6652fdc2
@@ -391,6 +398,7 @@ def keras_with_tensorflow():
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")      # steps this small are done before a second thread has woken up
     try: import tensorflow, keras
     except ImportError as error: raise ImportError(f"training needs Keras and TensorFlow ({error}); install them with: pip install \"pes_toy[networks]\"") from error
     if keras.backend.backend() != "tensorflow": raise ImportError(f"the training step is written for TensorFlow, but Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow before Keras is imported")
@@ -543,10 +551,11 @@ def _fit(model, spec, data, judge, history, bar, callback):
     for epoch in range(spec.epochs):
         rates = learning_rates(spec, epoch, steps, plateau.factor)
         loss = run(rng.permutation(n)[:steps * spec.batch_size].reshape(steps, -1), rates)
-        if not math.isfinite(loss): raise DivergedError(f"training diverged in epoch {epoch + 1}: the loss is {loss}; lower learning_rate (now {spec.learning_rate:g}) or scale the inputs with transform='asinh'")
         errors = judge(model_weights(model), epoch)
+        if not all(map(math.isfinite, (loss, *errors.values()))): raise DivergedError(f"training diverged in epoch {epoch + 1}: the loss is {loss}, the validation MAE {errors['validation_mae']}; lower learning_rate (now {spec.learning_rate:g}) or scale the inputs with transform='asinh'")
         for name, value in dict(loss=loss, **errors, learning_rate=float(rates[-1]), seconds=time.perf_counter() - began).items(): history.setdefault(name, []).append(value)
-        bar.update(1); bar.set_postfix_str(f"loss {loss:.4g}, validation MAE {errors['validation_mae']:.4g} E_c" + (f", forces {100 * errors['validation_force_error']:.2g} %" if "validation_force_error" in errors else ""))
+        bar.set_postfix_str(f"loss {loss:.4g}, validation MAE {errors['validation_mae']:.4g} E_c" + (f", forces {100 * errors['validation_force_error']:.2g} %" if "validation_force_error" in errors else ""), refresh=False)
+        bar.update(1)
         if spec.schedule == "plateau": plateau(loss)
         if callback is not None and callback(history): return "callback"
         if spec.patience is not None and judge.since >= spec.patience: return "patience"
@@ -569,7 +578,7 @@ def train(
     shift, scale = fit_transform(values[training], spec.transform)
     mean, deviation = (float(database.energy[training].mean()), float(database.energy[training].std()) or 1.0) if spec.standardise_energy else (0.0, 1.0)
     make = lambda weights: Network(spec, weights, shift, scale, mean, deviation, N, d)
-    with progress_bar(spec.epochs, progress) as bar:
+    with progress_bar(spec.epochs, progress, "epochs") as bar:
         gradients = lambda chosen: _scaled_gradients(database, chosen, descriptor, values, spec, scale, bar) if spec.force_weight else None
         rows = values.reshape(len(values), -1, values.shape[-1])
         data = dict(inputs=apply_transform(rows[training], spec.transform, shift, scale).astype(np.float32), energy=database.energy[training].astype(np.float32), n_particles=N, shift=mean, scale=deviation)
@@ -634,10 +643,11 @@ def load_network(
     path = _network_path(path)
     if not path.is_file(): raise FileNotFoundError(f"there is no network file {str(path)!r}; check the name")
     try:
+        if not zipfile.is_zipfile(path): raise ValueError("it is no archive of arrays")
         with np.load(path, allow_pickle=False) as file: arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
         version, _, digest = header.pop("format"), header.pop("pes_toy"), header.pop("digest")
-    except (zipfile.BadZipFile, zipfile.zlib.error, OSError, EOFError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:                        # zipfile, zlib, numpy and json have a dozen ways to complain
         raise ValueError(f"{str(path)!r} is no network file, damaged or cut short: {error}; train the network again") from error
     if version != FORMAT: raise ValueError(f"{str(path)!r} has network format {version}, this package reads {FORMAT}; use the version of pes_toy that wrote it, or train again")
     if _digest(arrays, header) != digest: raise ValueError(f"{str(path)!r} does not hold what was written (its digest differs); train the network again")
@@ -764,9 +774,18 @@ def _plot_sample(self,
     x, w = database.positions[row], float(database.width[row])
     v, f = self.energy_and_forces(x, w)
     ax = plot_lattice(x, w, depth, ax=_axes(ax, (4, 4)))
-    if database.forces is not None: ax.quiver(*x.T, *database.forces[row].T, angles="xy", color="0.6", width=0.012, zorder=3)
-    ax.quiver(*x.T, *f.T, angles="xy", color="C1", width=0.006, zorder=4)
+    known = [] if database.forces is None else [(database.forces[row], "0.6", 0.014, 3)]
+    longest = max(np.abs(arrows).max() for arrows, *_ in [*known, (f, None)]) or 1.0
+    plane = lambda a: np.concatenate([a, np.zeros((len(a), 1))], axis=1)[:, :2]               # a line lies on the axis; in space the first two axes are shown
+    for arrows, color, thick, order in [*known, (f, "C1", 0.006, 4)]:
+        ax.quiver(*plane(x).T, *plane(arrows).T, angles="xy", scale_units="xy", scale=longest / (0.3 * w), color=color, width=thick, zorder=order)
     ax.set(title=f"real {database.energy[row]:.4f}, predicted {v:.4f} $E_c$")
     return ax
 
 Predictor.plot_sample = _plot_sample
+
+# %% ../nbs/07_networks.ipynb #da22d0eb
+def sample_network() -> Network: # for 4 particles at w = 5, and other surroundings of that kind
+    "The network that comes with the package: `train(generate(DatabaseSpec.diverse()), TrainingSpec.recommended())`."
+    from importlib.resources import files
+    return load_network(Path(str(files("pes_toy") / "sample" / "network.npz")))

@@ -13,6 +13,7 @@ from pes_toy import experiments as ex, networks as ns
 from pes_toy.database import Database, DatabaseSpec, generate
 from pes_toy.descriptors import Descriptor, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, drag_path, prepare
 from pes_toy.energy import energy_and_forces, energy_per_particle
+from pes_toy.potentials import Potential
 from pes_toy.networks import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, TRANSFORMS, Network, TrainingSpec, load_network, train
 
 
@@ -759,3 +760,122 @@ def test_vary():
     for setting in ("training.rate", "database.size", "rate"): pytest.raises(ValueError, ex.vary, base, setting, [1]).match(f"'{setting}' does not exist")
     for setting in ("trainings.epochs", "training.inputs.cutoff", "score.n"): pytest.raises(ValueError, ex.vary, base, setting, [1]).match("setting must be")
     with pytest.raises(ValueError, match="learning_rate"): ex.vary(base, "training.learning_rate", [1, -1])
+
+
+def test_last_step_of_the_only_epoch_diverges(db):
+    with pytest.raises(ns.DivergedError): train(db, TrainingSpec(hidden=(), transform="raw", epochs=1, batch_size=160, learning_rate=1e38, optimizer="sgd", loss="mse"), progress=False)
+
+
+def test_numpy_booleans_survive():
+    assert TrainingSpec(standardise_energy=np.False_) == TrainingSpec.from_dict(json.loads(json.dumps(TrainingSpec(standardise_energy=np.False_).to_dict())))
+
+
+def test_every_flipped_bit_is_refused_or_harmless(tmp_path):
+    network = handmade(TrainingSpec(hidden=(4,)))
+    path, x = network.save(tmp_path / "a.npz"), np.random.default_rng(0).uniform(0, 5, (4, 2))
+    whole, wanted = path.read_bytes(), network.predict(x, 5.0)
+    begin = whole.index(b"PK\x01\x02")                                             # the directory of the archive, where zipfile has its own errors
+    for at in range(begin, len(whole)):
+        for bit in (1, 128):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1:])
+            try: assert load_network(path).predict(x, 5.0) == wanted
+            except ValueError as error: assert "a.npz" in str(error)
+
+
+def test_headers_that_are_no_dictionary(tmp_path, small):
+    path = small.save(tmp_path / "good.npz")
+    with np.load(path) as file: arrays = {k: file[k] for k in file.files}
+    for text in ("3", "null", '"text"'):
+        np.savez(tmp_path / "c.npz", **{**arrays, "header": np.array(text)})
+        refused(tmp_path / "bad.npz", (tmp_path / "c.npz").read_bytes())
+    (tmp_path / "bad.npz").write_bytes(b"text")
+    with pytest.raises(ValueError) as caught: load_network(tmp_path / "bad.npz")
+    assert "allow_pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ProximityEigenvalues, np.zeros(2), ["proximity"]], ids=str)
+def test_inputs_are_named(wrong):
+    with pytest.raises(TypeError, match="inputs must be"): TrainingSpec(inputs=wrong)
+    with pytest.raises(TypeError, match="inputs must be"): ex.BaselineSpec(inputs=wrong)
+
+
+@pytest.mark.parametrize("inputs", ["distances", Waves()], ids=name)
+def test_forces_of_an_empty_batch(inputs): assert handmade(TrainingSpec(inputs)).forces(np.empty((0, 4, 2)), 5.0).shape == (0, 4, 2)
+
+
+def test_single_precision_inputs_of_ones_own():
+    @dataclasses.dataclass(frozen=True)
+    class Rough(Waves):
+        def values(self, positions, width): return super().values(positions, width).astype(np.float32)
+    network = handmade(TrainingSpec(Rough()))
+    values = network.descriptor.values(np.random.default_rng(0).uniform(0, 5, (9, 4, 2)), np.full(9, 5.0))
+    np.testing.assert_array_equal(network.from_inputs(values)[0], network.from_inputs(values.astype(float))[0])
+
+
+def test_baseline_specifications():
+    for wrong in (dict(validation=1.5), dict(validation=1), dict(seed=-1), dict(seed="a")):
+        with pytest.raises((ValueError, TypeError), match=[*wrong][0]): ex.BaselineSpec(**wrong)
+
+
+def test_fit_baseline_wants_its_specification(db):
+    with pytest.raises(TypeError, match="BaselineSpec"): ex.fit_baseline(db, TrainingSpec())
+
+
+def test_one_name_for_a_line():
+    found = ex.vary(ex.Experiment("", QUICK), "database.n_configurations", [100, 200], name="one line")
+    assert [(e.name, e.database.n_configurations) for e in found] == [("one line", 100), ("one line", 200)]
+
+
+def test_a_wrong_type_is_not_an_unknown_setting():
+    with pytest.raises(TypeError, match="learning_rate must be"): ex.vary(ex.Experiment("", QUICK), "training.learning_rate", ["fast"])
+
+
+def test_results_are_the_same_after_reading(tmp_path):
+    once, again = (ex.sweep([BASELINE], repeats=1, store=tmp_path / "r.json", progress=False) for _ in range(2))
+    assert once.runs[0][1] == again.runs[0][1]
+
+
+OWN = [Potential(pair=lambda r: (1 / r - r / 9) ** 2 if r < 3.0 else 0.0, cutoff=3.0, name="mine"), Potential(pair=lambda r: (2 / r - 2 * r / 9) ** 2 if r < 3.0 else 0.0, cutoff=3.0, name="mine")]
+
+
+def test_potentials_of_ones_own_have_keys():
+    assert len({dataclasses.replace(BASELINE, database=dataclasses.replace(QUICK, potential=p)).key for p in OWN}) == 2
+
+
+def test_experiments_with_a_potential_of_ones_own():
+    assert ex.run_experiment(dataclasses.replace(BASELINE, database=dataclasses.replace(QUICK, potential=OWN[0]), elsewhere=()))["drag_energy"] > 0
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"null", b"5", b"\xff\xfe", b'"text"'])
+def test_a_store_of_something_else(tmp_path, content):
+    (tmp_path / "r.json").write_bytes(content)
+    with pytest.raises(ValueError, match="r.json.*remove it"): ex.sweep([BASELINE], repeats=1, store=tmp_path / "r.json", progress=False)
+
+
+def test_a_store_nowhere_is_an_error_at_once(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(ex, "run_experiment", lambda e: ran.append(e) or fake(e))
+    with pytest.raises(FileNotFoundError): ex.sweep([BASELINE], store=tmp_path / "nowhere" / "r.json", progress=False)
+    assert not ran
+
+
+def test_no_experiments():
+    with pytest.raises(ValueError, match="empty"): ex.sweep([], progress=False)
+
+
+def test_pictures_with_a_diverged_training():
+    found = made_up()
+    lost = ex.Sweep([(dataclasses.replace(found.runs[0][0], name="lost"), [dict(diverged="training diverged in epoch 1")] * 2), *found.runs])
+    for draw in (lost.plot_drag, lost.plot_history, lost.plot_widths): assert len(draw().lines) >= 6
+    for draw in (lost.plot_drag, lost.plot_history, lost.plot_widths):
+        with pytest.raises(ValueError, match="'lost'.*diverged"): draw(["lost"])
+    with pytest.raises(ValueError, match="'lost'.*diverged"): lost.plot_parity("lost")
+
+
+def test_pictures_with_a_baseline():
+    found = ex.sweep([BASELINE, NETWORK], repeats=1, progress=False)
+    assert len(found.plot_history().lines) == 1
+
+
+def test_forces_with_energies_of_the_thesis():
+    with pytest.raises(ValueError, match="force_weight"): ex.Experiment("", QUICK, TrainingSpec(force_weight=1.0), labels="thesis")
