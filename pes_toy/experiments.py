@@ -56,6 +56,7 @@ def score(
 ) -> Scores:
     "Judge predictions against a database that was not trained on."
     if not isinstance(model, Predictor): raise TypeError(f"model must be a Predictor such as a Network, got {type(model).__name__}; inherit from Predictor")
+    if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; Database.from_arrays makes one from arrays")
     if not len(database): raise ValueError("the database is empty; there is nothing to judge on")
     x, w, force_mae, force_error = database.positions, database.width, math.nan, math.nan
     if database.forces is None: energy = model.predict(x, w)
@@ -140,6 +141,7 @@ def _solve(model, X, y, rng):
         fit = LinearRegression().fit(X, y)
         model.coefficients, model.mean = fit.coef_, model.mean + model.deviation * float(fit.intercept_)
         return
+    if len(X) < 10: raise ValueError(f"{model.spec.method} needs at least 10 configurations to choose its settings, got {len(X)}; make more")
     if len(X) > model.spec.max_configurations:
         chosen = rng.permutation(len(X))[:model.spec.max_configurations]
         X, y = X[chosen], y[chosen]
@@ -199,7 +201,7 @@ class Experiment:
         if getattr(self.training, "force_weight", 0) and (self.labels or self.database.protocol) == "thesis": raise ValueError("force_weight needs forces, which belong to exact energies; use labels='exact' or force_weight=0")
         for name in ("networks", "n_fresh"): object.__setattr__(self, name, check_number(name, getattr(self, name), integer=True, low=1))
         object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
-        object.__setattr__(self, "elsewhere", tuple(check_number("elsewhere", float(w), above=0) for w in self.elsewhere))
+        object.__setattr__(self, "elsewhere", tuple(float(check_number("elsewhere", w, above=0)) for w in np.atleast_1d(np.asarray(self.elsewhere, dtype=object))))
 
     def to_dict(self) -> dict:
         "Plain values; everything but the name decides the result."
@@ -332,32 +334,6 @@ def _run_all(todo, workers):
         yield from Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(delayed(_job)(e) for e in todo)
 
 # %% ../nbs/08_experiments.ipynb #782dc5aa
-def sweep(
-    experiments: list, # what to compare
-    *,
-    repeats: int = 3, # seeds
-    store=None, # JSON file of results; None: kept in memory
-    workers: int = 1, # processes
-    compute: bool = True, # False: only what is stored; an error if something is missing
-    progress: bool = True, # show a progress bar
-) -> Sweep:
-    "Run experiments with several seeds; what is stored already is not computed again."
-    repeats, workers = check_number("repeats", repeats, integer=True, low=1), check_number("workers", workers, integer=True, low=1)
-    for e in experiments:
-        if not isinstance(e, Experiment): raise TypeError(f"experiments must be a list of Experiment, got {e!r}")
-    runs = [[dataclasses.replace(e, seed=e.seed + r) for r in range(repeats)] for e in experiments]
-    if not experiments: raise ValueError("experiments is empty; there is nothing to run")
-    kept = Store(store)
-    if kept.path is not None and not kept.path.absolute().parent.is_dir(): raise FileNotFoundError(f"there is no folder {str(kept.path.parent)!r} for {kept.path.name!r}; make it first")
-    todo = list({e.key: e for same in runs for e in same if e.key not in kept.results}.values())
-    if todo and not compute: raise ValueError(f"{len(todo)} of {sum(map(len, runs))} results are missing in {str(store)!r}, the first is of {todo[0].name!r}; compute them with compute=True (make figures)")
-    with progress_bar(len(todo), progress and bool(todo), "runs") as bar:
-        for key, result in _run_all(todo, workers):
-            kept.put(key, result)
-            bar.update(1)
-    return Sweep([(e, [kept.results[r.key] for r in same]) for e, same in zip(experiments, runs)])
-
-# %% ../nbs/08_experiments.ipynb #d2280f8c
 COLUMNS = dict(energy_mae="energy MAE", energy_rmse="energy RMSE", force_error="force error", drag_energy="drag, energy", drag_gradient="drag, gradient", seconds="training (s)", seconds_one="one alone (us)", seconds_many="one of many (us)", n_parameters="parameters")
 FACTORS = dict(seconds_one=1e6, seconds_many=1e6) # of what a table shows
 
@@ -401,12 +377,12 @@ class Sweep:
     def __repr__(self): return self.table().to_string()
     def _repr_html_(self): return self.table().to_html()
 
-# %% ../nbs/08_experiments.ipynb #b4cb2b91
+# %% ../nbs/08_experiments.ipynb #d2280f8c
 def _plus_minus(v):
-    "Mean and deviation with two significant digits of the deviation."
+    "Mean and deviation, with one significant digit of the deviation."
     v = v[np.isfinite(v)]
     if len(v) < 2 or v.std(ddof=1) == 0: return f"{v.mean():,.0f}" if v.mean() > 1000 else f"{v.mean():.3g}"
-    digits = min(max(0, 1 - math.floor(math.log10(v.std(ddof=1)))), 6)
+    digits = min(max(0, -math.floor(math.log10(v.std(ddof=1)))), 6)
     return f"{v.mean():.{digits}f} ± {v.std(ddof=1):.{digits}f}"
 
 def _flat(e):
@@ -414,6 +390,33 @@ def _flat(e):
     plain = e.to_dict()
     out = {f"{part}.{k}": v for part in ("database", "training") for k, v in plain[part].items()}
     return {**out, **{k: v for k, v in plain.items() if not isinstance(v, (dict, list)) and k != "seed"}}
+
+# %% ../nbs/08_experiments.ipynb #4c5004e2
+def sweep(
+    experiments: list, # what to compare
+    *,
+    repeats: int = 3, # seeds
+    store=None, # JSON file of results; None: kept in memory
+    workers: int = 1, # processes
+    compute: bool = True, # False: only what is stored; an error if something is missing
+    progress: bool = True, # show a progress bar
+) -> Sweep:
+    "Run experiments with several seeds; what is stored already is not computed again."
+    repeats, workers = check_number("repeats", repeats, integer=True, low=1), check_number("workers", workers, integer=True, low=1)
+    experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    for e in experiments:
+        if not isinstance(e, Experiment): raise TypeError(f"experiments must be a list of Experiment, got {e!r}")
+    runs = [[dataclasses.replace(e, seed=e.seed + r) for r in range(repeats)] for e in experiments]
+    if not experiments: raise ValueError("experiments is empty; there is nothing to run")
+    kept = Store(store)
+    if kept.path is not None and not kept.path.absolute().parent.is_dir(): raise FileNotFoundError(f"there is no folder {str(kept.path.parent)!r} for {kept.path.name!r}; make it first")
+    todo = list({e.key: e for same in runs for e in same if e.key not in kept.results}.values())
+    if todo and not compute: raise ValueError(f"{len(todo)} of {sum(map(len, runs))} results are missing in {str(store)!r}, the first is of {todo[0].name!r}; compute them with compute=True (make figures)")
+    with progress_bar(len(todo), progress and bool(todo), "runs") as bar:
+        for key, result in _run_all(todo, workers):
+            kept.put(key, result)
+            bar.update(1)
+    return Sweep([(e, [kept.results[r.key] for r in same]) for e, same in zip(experiments, runs)])
 
 # %% ../nbs/08_experiments.ipynb #cbf00c61
 def vary(
@@ -423,6 +426,7 @@ def vary(
     name: str = "{value}", # of each experiment
 ) -> list: # experiments
     "Experiments that differ in one setting."
+    if not isinstance(values, (dict, list, tuple, range, np.ndarray)): raise TypeError(f"values must be several values of {setting}, a list or a dictionary name -> value, got {values!r}")
     named = list(values.items()) if isinstance(values, dict) else [(name.format(value=v), v) for v in values]
     def put(value):
         part, _, field = setting.rpartition(".")
@@ -450,6 +454,7 @@ def _plot(self, column="energy_mae", ax=None, reference=None):
     ax.set(yticks=range(len(self)), yticklabels=[e.name for e, _ in self.runs], xlabel=LABELS.get(column, column), xscale="log", ylim=(len(self) - 0.5, -0.5))
     return ax
 
+# %% ../nbs/08_experiments.ipynb #70000033
 def _plot_against(self, setting, column="energy_mae", ax=None):
     "Lines of mean and spread against a setting such as 'database.n_configurations', one for each name. Returns the Axes."
     ax = _ax(ax, (5.5, 3.6))
@@ -462,6 +467,7 @@ def _plot_against(self, setting, column="energy_mae", ax=None):
     ax.legend()
     return ax
 
+# %% ../nbs/08_experiments.ipynb #11c6fd0d
 def _kept(self, name, what):
     "What the first seed of an experiment keeps for pictures."
     first = self[name][0]
@@ -495,6 +501,7 @@ def _plot_history(self, names=None, ax=None):
     ax.legend(fontsize="small")
     return ax
 
+# %% ../nbs/08_experiments.ipynb #68c65142
 def _plot_widths(self, names=None, ax=None):
     "Energy MAE by width, mean of the seeds. Returns the Axes."
     ax = _ax(ax, (6, 3.6))
@@ -517,7 +524,7 @@ def _plot_parity(self, name, ax=None):
 
 Sweep.plot, Sweep.plot_against, Sweep.plot_drag, Sweep.plot_history, Sweep.plot_widths, Sweep.plot_parity = _plot, _plot_against, _plot_drag, _plot_history, _plot_widths, _plot_parity
 
-# %% ../nbs/08_experiments.ipynb #12244eaf
+# %% ../nbs/08_experiments.ipynb #a6038c20
 MORE = dict(orders=(-2, -3, -4, -2, -3), R_0p=(3, 3, 3, 6, 6))                                     # inputs without collisions (chapter 6)
 MANY = dict(orders=(-2, -3, -4, -6, -2, -3, -2, -4), R_0p=(3, 3, 3, 3, 6, 6, 2.2, 2.2))            # for many widths
 LIVE, PUBLISHED, DIVERSE = DatabaseSpec(), DatabaseSpec.thesis(), DatabaseSpec.diverse()
@@ -559,7 +566,7 @@ def _methods():
     return [*on("relaxed, eigenvalues", LIVE), Experiment("network, relaxed, eigenvalues", LIVE), *on("mixed, symmetry functions", DIVERSE, inputs="symmetry", transform="standardised"),
             Experiment("network, mixed, symmetry functions", DIVERSE, TrainingSpec.recommended(force_weight=0)), Experiment("the same, with forces", DIVERSE, TrainingSpec.recommended())]
 
-# %% ../nbs/08_experiments.ipynb #d5cae940
+# %% ../nbs/08_experiments.ipynb #898f3763
 def _inputs_of_the_thesis():
     "The thesis's comparison of orders, by its own recipe."
     return vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.orders", {"-2, -3": (-2, -3), "-2, -3, -4": (-2, -3, -4), "-2 to -5": (-2, -3, -4, -5), "-3, -4": (-3, -4), "-4, -5": (-4, -5)})
@@ -601,7 +608,7 @@ def _weights():
     return vary(Experiment("", dataclasses.replace(DIVERSE, n_configurations=10_000), TrainingSpec.recommended(epochs=120)), "training.force_weight", (0.0, 0.01, 0.1, 1.0, 10.0))
 
 def _amounts():
-    "Learning curves: about the same number of steps for every amount of data."
+    "Learning curves: 10,000 to 40,000 steps for every amount of data."
     lines = {"eigenvalues": TrainingSpec(**MORE, activation="silu"), "symmetry functions": TrainingSpec.recommended(force_weight=0), "symmetry functions, forces": TrainingSpec.recommended()}
     steps = lambda n: dict(epochs=max(40, min(1000, 3_000_000 // n)), batch_size=128 if n > 4000 else 32)
     networks = [Experiment(name, dataclasses.replace(DIVERSE, n_configurations=n), dataclasses.replace(training, **steps(n))) for name, training in lines.items() for n in (400, 1600, 6400, 25_000, 100_000)]
@@ -610,7 +617,7 @@ def _amounts():
 STUDIES = dict(causes=_causes, one_width=_one_width, many_widths=_many_widths, derivative=_derivative, weights=_weights, methods=_methods, inputs_of_the_thesis=_inputs_of_the_thesis, inputs=_inputs, layers=_layers, scaling=_scaling,
                rates_of_the_thesis=_rates_of_the_thesis, rates=_rates, activations=_activations, amounts=_amounts, optimizers=_optimizers)
 
-# %% ../nbs/08_experiments.ipynb #8c914df1
+# %% ../nbs/08_experiments.ipynb #d16e5ac7
 def study(
     name: str, # one of STUDIES
     folder="results", # of the stored results

@@ -740,6 +740,7 @@ def _drag(self,
     points: int = 1001, # along the drag
 ) -> Drag:
     "Drag the fourth particle of figure 10 through the cell; for networks of four particles in two dimensions (or any number, if the inputs are local)."
+    points, width = check_number("points", points, integer=True, low=2), check_number("width", width, above=0)
     potential, depth, protocol = truth_of(self, potential)
     path = drag_path(points, width / 2, width)
     y, h = path[:, 3, 1], 1e-5 * width
