@@ -13,10 +13,10 @@ from .lattice import cells, check_configurations, check_number, wrap
 from .potentials import kernel
 
 # %% auto #0
-__all__ = ['LANES', 'DEGENERATE', 'proximity_matrices', 'proximity_eigenvalues', 'drag_path', 'DegenerateWarning',
-           'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'Descriptor', 'descriptor_from_settings',
-           'numerical_gradients', 'ProximityEigenvalues', 'RelativeDistances', 'SymmetryFunctions', 'prepare',
-           'inputs_of', 'DescriptorReport', 'report']
+__all__ = ['LANES', 'DEGENERATE', 'MOST_NEIGHBOURS', 'proximity_matrices', 'proximity_eigenvalues', 'drag_path',
+           'DegenerateWarning', 'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'Descriptor',
+           'descriptor_from_settings', 'numerical_gradients', 'ProximityEigenvalues', 'RelativeDistances',
+           'SymmetryFunctions', 'prepare', 'inputs_of', 'DescriptorReport', 'report']
 
 # %% ../nbs/06_descriptors.ipynb #7ffb59b7
 MOST_CELLS = 2_000_000   # cells that one particle may have to look at
@@ -877,6 +877,8 @@ RADIAL = tuple((round(0.05 * 240 ** (i / 13), 4), 0.0) for i in range(14))
 ANGULAR = tuple((eta, 0.0, zeta, sign) for eta in (0.1, 0.6, 3.0) for zeta in (1.0, 2.0, 4.0, 16.0) for sign in (-1.0, 1.0))
 
 # %% ../nbs/06_descriptors.ipynb #d86f529f
+MOST_NEIGHBOURS = 5000     # images within the cutoff, seconds for a configuration
+
 @dataclass(frozen=True, repr=False)
 class SymmetryFunctions(Descriptor):
     "Radial and angular symmetry functions of each particle's surroundings, in the manner of Behler and Parrinello; images included, in 1-D to 3-D."
@@ -899,6 +901,7 @@ class SymmetryFunctions(Descriptor):
     def _run(self, batch, positions, width, shape, g=None):
         x, w, single = checked(positions, width)
         near, count = near_cells(np.array([self.cutoff]), w, x.shape[2])
+        if (most := x.shape[1] * int(count.max(initial=0))) > MOST_NEIGHBOURS: raise ValueError(f"width {w.min():g} puts about {most:,} images within the cutoff {self.cutoff:g} of a particle, and angles go with their square; use a wider cell or a smaller cutoff")
         K = self.n_inputs(*x.shape[1:])
         result = np.zeros(shape(len(x), x.shape[1], K, x.shape[2]))
         given = () if g is None else (check_pull(g, (len(x), x.shape[1], K), single),)

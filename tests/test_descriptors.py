@@ -209,3 +209,7 @@ def test_report_finds_faults():
 def test_import_is_light():
     heavy = subprocess.run([sys.executable, "-c", "import sys, pes_toy.descriptors; print([m for m in ('tensorflow', 'sklearn', 'pandas', 'matplotlib', 'ipywidgets') if m in sys.modules])"], capture_output=True, text=True, check=True).stdout
     assert heavy.strip() == "[]"
+
+
+def test_cells_far_narrower_than_the_cutoff_are_refused():
+    with pytest.raises(ValueError, match="wider cell or a smaller cutoff"): ds.SymmetryFunctions().values(np.random.default_rng(0).uniform(0, 0.05, (1, 4, 2)), np.array([0.05]))
