@@ -82,11 +82,12 @@ def test_pictures_and_math_are_visible(browser, site, address):
     assert all(seen.values()), seen
 
 
-def test_search_finds_lattice(browser, address):
+@pytest.mark.parametrize("word, chapter", [("lattice", "lattice"), ("proximity", "descriptors")])
+def test_search_finds(browser, address, word, chapter):
     with watched_page(browser) as (page, problems):
-        page.goto(address + "search.html?q=lattice")
+        page.goto(address + f"search.html?q={word}")
         page.wait_for_selector("ul.search li a", timeout=10_000)
-        assert any("lattice" in link.get_attribute("href") for link in page.query_selector_all("ul.search li a"))
+        assert any(chapter in link.get_attribute("href") for link in page.query_selector_all("ul.search li a"))
         assert not problems
 
 
