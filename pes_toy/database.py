@@ -590,6 +590,6 @@ Database.plot_histogram, Database.plot_percentiles, Database.plot_widths, Databa
 
 # %% ../nbs/05_database.ipynb #d268e5c1
 def sample_database() -> Database: # 3,000 configurations of 4 particles at w = 5, with forces
-    "The database that comes with the package: `generate(DatabaseSpec.diverse(n_configurations=3000))`."
+    "The database that comes with the package: 3,000 configurations of `DatabaseSpec.diverse()`."
     from importlib.resources import files
     return load(Path(str(files("pes_toy") / "sample" / "database.parquet")))
