@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from .database import Database, DatabaseSpec, generate, progress_bar, whole_file
-from .descriptors import Descriptor
+from .descriptors import Descriptor, _best_time
 from .energy import energy_and_forces, energy_per_particle
 from .lattice import check_number
 from .networks import (DivergedError, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, check_choice, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
@@ -39,15 +39,6 @@ class Scores:
 
     def __repr__(self): return f"Scores on {self.n_configurations:,} configurations\n" + "\n".join(f"  {a:16s} {b}" for a, b in self.rows())
     def _repr_html_(self): return f"<table><caption>{self.n_configurations:,} configurations</caption>" + "".join(f"<tr><td style='text-align:left'>{a}</td><td style='text-align:left'>{b}</td></tr>" for a, b in self.rows()) + "</table>"
-
-# %% ../nbs/08_experiments.ipynb #2fca34fe
-def _best_time(run, rounds):
-    "Shortest of several runs."
-    def once():
-        began = time.perf_counter()
-        run()
-        return time.perf_counter() - began
-    return min(once() for _ in range(rounds))
 
 # %% ../nbs/08_experiments.ipynb #43a59c35
 def score(
@@ -630,8 +621,7 @@ def study(
     check_choice("name", name, STUDIES)
     experiments, path = STUDIES[name](), Path(folder) / f"{name}.json"
     if compute: _share(experiments, path)
-    found = sweep(experiments, store=path, workers=workers, compute=compute, progress=progress)
-    return found
+    return sweep(experiments, store=path, workers=workers, compute=compute, progress=progress)
 
 def _share(experiments, path):
     "Take over what other studies in the folder have computed, and forget what belongs to no experiment any more."
