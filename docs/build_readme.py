@@ -24,7 +24,7 @@ def readme(notebook=ROOT / "nbs" / "index.ipynb"):
     nb.cells = [c for c in nb.cells if c.cell_type != "raw" and not (c.cell_type == "code" and HIDDEN.search(c.source))]
     for cell in nb.cells:
         if cell.cell_type == "code":
-            if UNSEEN.search(cell.source): cell["transient"] = {"remove_source": True}
+            if UNSEEN.search(cell.source): cell.metadata["transient"] = {"remove_source": True}
             cell.source = DIRECTIVE.sub("", cell.source)
         else: cell.source = re.sub(r"\]\((?!\w+:|/|#)([^)\s]+\.ipynb)", r"](nbs/\1", cell.source)
     nb.metadata["language_info"] = {"name": "python"}

@@ -109,15 +109,17 @@ def stage(pages):
             if cell.cell_type == "markdown":
                 cell.source = api_link.sub(symbol_link, NOTEBOOK_LINK.sub(notebook_link, cell.source))
         if here == Path("index.ipynb"):
-            nb.cells.append(nbformat.v4.new_markdown_cell(contents(names)))
+            linked = "".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+            nb.cells.append(nbformat.v4.new_markdown_cell(contents(names, linked)))
         (STAGED / here).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, STAGED / here)
 
 
-def contents(names):
-    "Sphinx's table of contents, hidden: the sidebar shows it. One group for the chapters and one for each folder."
+def contents(names, linked):
+    """Sphinx's table of contents, hidden: the sidebar shows it. One group for each folder, its pages as the front page
+    links to them, and one for the chapters."""
     groups = {}
-    for path, name in names.items():
+    for path, name in sorted(names.items(), key=lambda pair: (not pair[0].parent.parts, linked.find(str(pair[1])) if pair[0].parent.parts else 0)):
         if name != Path("index.ipynb"):
             groups.setdefault(path.parts[0].capitalize() if path.parent.parts else "Chapters", []).append(name)
     return "\n\n".join("\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *map(str, group), "```"])

@@ -16,7 +16,7 @@ _homes = {
                     "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
     "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
-    "exchange": ["to_atoms", "from_atoms", "calculator"],
+    "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
 }
 _modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]

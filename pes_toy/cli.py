@@ -57,19 +57,18 @@ def _folder(path):
 def _say(args): return (lambda *said: None) if getattr(args, "quiet", False) else print
 
 # %% ../nbs/10_cli.ipynb #a5c4ed1c
-def _draw(pictures, folder, description, say=print):
-    "Write pictures {name: function that returns Axes} as PNG files."
+def _draw(pictures, folder, made_with, say=print):
+    "Write pictures {name: function that returns Axes} as PNG files that say what they were made with."
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from pes_toy.database import whole_file
+    from pes_toy.exchange import save_figure
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, plot in pictures.items():
-            figure, path = plot().figure, folder / f"{name}.png"
-            whole_file(path, lambda temporary: figure.savefig(temporary, dpi=150, metadata={"Description": description}))
-            plt.close(figure)
-            say(f"drawn: {path}")
+            axes = plot()
+            say(f"drawn: {save_figure(axes, folder / f'{name}.png', made_with)}")
+            plt.close(axes.figure)
     except KeyboardInterrupt: raise KeyboardInterrupt("the other pictures were not drawn") from None
 
 # %% ../nbs/10_cli.ipynb #d9758fe0
@@ -89,7 +88,7 @@ def _info(args):
     for name, value in db.statistics().items(): print(f"  {name:22s} {value:,.6g}")
     for name, column in db.extra.items(): print(f"  {name:22s} {column.shape[1]} for each configuration: {db.about.get('inputs', {}).get(name) or db.about.get(name, 'of unknown origin')}")
     if db.spec is not None: print("made with\n" + "\n".join(f"  {k:22s} {v}" for k, v in db.spec.to_dict().items()))
-    if folder: _draw(_database_pictures(db), folder, repr(db.spec))
+    if folder: _draw(_database_pictures(db), folder, db)
 
 def _database_pictures(db):
     "Histogram, percentiles, widths and gallery."
@@ -130,7 +129,7 @@ def _train(args):
     if network.about["ended"] == "interrupted": print(f"interrupted after {len(network.history.get('loss', []))} epochs; the best network so far is kept", file=sys.stderr)
     network.save(path)
     say(f"{network!r}\nwritten to {path}")
-    if folder: _draw(_network_pictures(network, db), folder, f"{spec!r}, trained on {db.spec!r}", say)
+    if folder: _draw(_network_pictures(network, db), folder, network, say)
 
 def _network_pictures(network, db):
     "Loss, predictions of the validation part, one of its configurations, and the drag test where there is one."
@@ -227,7 +226,7 @@ def _sources(parser, presets):
 
 # %% ../nbs/10_cli.ipynb #b7c52923
 def _generate_parser(add):
-    make = add("generate", _generate, "make a database", "pes_toy generate many.parquet --preset thesis-widths --n-configurations 10000 --seed 1",
+    make = add("generate", _generate, "make a database", "pes_toy generate database.parquet --n-configurations 5000 --forces; pes_toy generate many.parquet --preset thesis-widths --n-configurations 1000 --seed 1",
         "Make a database. Without settings: 25,000 configurations of 4 particles in 2-D cells of 5 R_c, relaxed for 40 epochs, protocol exact.")
     make.add_argument("out", help="file to write; .parquet (everything) or .json (the thesis's layout)")
     _sources(make, DATABASES)
@@ -240,7 +239,7 @@ def _file_parsers(add):
     info = add("info", _info, "show what is in a database", "pes_toy info database.parquet --pictures pictures")
     info.add_argument("file", help="a .parquet or .json database")
     info.add_argument("--pictures", metavar="FOLDER", help="write histogram, percentiles and a gallery as PNG files")
-    convert = add("convert", _convert, "write a database in the other format", "pes_toy convert old.json new.parquet")
+    convert = add("convert", _convert, "write a database in the other format", "pes_toy convert database.parquet database.json")
     convert.add_argument("source", help="a .parquet or .json database")
     convert.add_argument("target", help="file to write; the suffix decides")
     ready = add("prepare", _prepare, "add the inputs of networks to a database", "pes_toy prepare database.parquet prepared.parquet --orders -2,-3 --R-0p 3",
@@ -252,7 +251,7 @@ def _file_parsers(add):
     _quiet(ready)
 
 def _network_parsers(add):
-    fit = add("train", _train, "train a network", "pes_toy train database.parquet network.npz --hidden 64,64 --activation silu --force-weight 0.1 --pictures pictures",
+    fit = add("train", _train, "train a network", "pes_toy train database.parquet network.npz --hidden 64,64 --activation silu --force-weight 0.1 --epochs 20 --pictures pictures",
         "Train a network on a database. Ctrl-C ends the training early and keeps the best network so far.")
     fit.add_argument("database", metavar="DATABASE", help="a .parquet or .json database, prepared or not")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
@@ -275,16 +274,18 @@ def _parser():
     "The parser of the whole command."
     from pes_toy import __version__
     top = argparse.ArgumentParser(prog="pes_toy", description="An exact, cheap, periodic toy world for machine-learned potential energy surfaces.",
-        epilog="example: pes_toy generate db.parquet && pes_toy train db.parquet network.npz && pes_toy predict network.npz --fresh 1")
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="version", version=f"pes_toy {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands, examples = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands (`pes_toy COMMAND --help` lists the options of one)"), []
     def add(name, run, help, example, description=None):
         "A command that is carried out by `run`."
-        sub = commands.add_parser(name, help=help, description=description, epilog=f"example: {example}")
+        sub = commands.add_parser(name, help=help, description=description, epilog=f"example{'s' * ('; ' in example)}: {example}")
         sub._negative_number_matcher = re.compile(r"^-\.?\d")      # -1e0 and -2,-3 are numbers too, not options
         sub.set_defaults(run=run)
+        examples.extend(example.split("; "))
         return sub
     for make in (_generate_parser, _file_parsers, _network_parsers): make(add)
+    top.epilog = "\n  ".join(["examples:", *examples])
     return top
 
 def _parse(argv):

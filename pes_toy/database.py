@@ -4,13 +4,13 @@
 
 # %% ../nbs/05_database.ipynb #c7edfd5f
 from __future__ import annotations
-import dataclasses, hashlib, html, json, math, os, sys, tempfile, time, warnings
+import dataclasses, hashlib, json, math, os, sys, tempfile, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from . import potentials
 from .energy import _evaluate, check_potential, check_protocol, check_size, depths, n_boxes, energy_and_forces, n_workers
-from .lattice import check_configurations, check_number, plot_lattice, wrap
+from .lattice import Settings, Shown, check_configurations, check_number, html_table, plot_lattice, wrap
 from .potentials import ModifiedLennardJones
 from .relaxation import check_relaxation, relax_batch
 
@@ -35,7 +35,7 @@ def _tidy_epochs(value):
 
 # %% ../nbs/05_database.ipynb #4dd7e638
 @dataclass(frozen=True)
-class DatabaseSpec:
+class DatabaseSpec(Settings):
     "Everything that determines a database; frozen and checked. `dataclasses.replace` makes variations."
     n_configurations: int = 25_000 # number of configurations, exactly
     n_particles: int = 4 # particles in a cell, N_p
@@ -308,14 +308,15 @@ def _draw_share(spec, share, width, epochs, count, workers, progress):
     return {k: None if v is None else v[lowest] for k, v in rows.items()}
 
 # %% ../nbs/05_database.ipynb #cbb8e0d9
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     "What a database will take."
     drawn: int # configurations to draw, at least
     seconds: float # on this machine
     megabytes: float # in memory
     workers: int # threads
 
+    def rows(self): return [("configurations to draw", f"{self.drawn:,}"), ("time", f"{self.seconds:.2g} s on {self.workers} threads"), ("memory", f"{self.megabytes:,.3g} MB")]
     def __str__(self): return f"{self.drawn:,} configurations to draw: about {self.seconds:.1f} s on {self.workers} threads, {self.megabytes:.0f} MB"
 
 # %% ../nbs/05_database.ipynb #e704a7f1
@@ -529,9 +530,9 @@ def _brief(self):
     return f"Database: {s['configurations']:,} configurations of {s['particles']} particles in {s['dimension']}-D, {widths}; energy {s['energy_min']:.3g} to {s['energy_max']:.3g}, median {s['energy_median']:.3g}" + ("" if self.forces is None else "; with forces")
 
 def _html(self):
-    rows = "".join(f"<tr><td style='text-align:left'>{html.escape(k.replace('_', ' '))}</td><td>{v:,.6g}</td></tr>" if isinstance(v, (int, float)) else "" for k, v in self.statistics().items())
-    made = "unknown" if self.spec is None else ", ".join(f"{k}={v}" for k, v in self.spec.to_dict().items() if k != "potential")
-    return f"<table>{rows}</table><small>made with: {html.escape(made)}; energies per particle in E_c, lengths in R_c</small>"
+    rows = [(name.replace("_", " "), f"{value:,.6g}") for name, value in self.statistics().items()]
+    made = "unknown" if self.spec is None else self.spec.changed()
+    return html_table(rows, note=f"made with: {made}; energies per particle in E_c, lengths in R_c")
 
 Database.statistics, Database.frame, Database.__repr__, Database._repr_html_ = _statistics, _frame, _brief, _html
 

@@ -4,12 +4,12 @@
 
 # %% ../nbs/06_descriptors.ipynb #c7fb25ab
 from __future__ import annotations
-import dataclasses, functools, html, itertools, json, math, time, warnings
+import dataclasses, functools, itertools, json, math, time, warnings
 from dataclasses import dataclass
 import numpy as np
 from .database import Database, progress_bar
 from .energy import check_apart, in_threads
-from .lattice import cells, check_configurations, check_number, wrap
+from .lattice import Shown, cells, check_configurations, check_number, wrap
 from .potentials import kernel
 
 # %% auto #0
@@ -1080,7 +1080,7 @@ def _best_time(run, rounds=3):
 
 # %% ../nbs/06_descriptors.ipynb #d3640e7f
 @dataclass(eq=False, repr=False)
-class DescriptorReport:
+class DescriptorReport(Shown):
     "What `report` found out about a descriptor."
     descriptor: Descriptor # who was asked
     n_inputs: int # inputs of a configuration or, if local, of a particle
@@ -1109,6 +1109,9 @@ class DescriptorReport:
         "Largest over smallest of the singular values within the rank, in the median."
         return float(np.median(self.singular[:, 0] / np.maximum(self.singular[:, self.rank - 1], 1e-300))) if self.rank else math.inf
 
+    def _title(self): return str(self.descriptor)
+    def _note(self): return "deviations relative to the size of each input; energies per particle"
+
 # %% ../nbs/06_descriptors.ipynb #658c0d81
 def _report_rows(self):
     "(question, answer) of everything."
@@ -1123,10 +1126,7 @@ def _report_rows(self):
              ("cost: values, gradients, pullback", ", ".join(f"{1e6 * s:.2g}" for s in self.seconds) + " us for each configuration of many")]
     return rows
 
-def _report_text(self): return f"{self.descriptor}\n" + "\n".join(f"  {a:42s} {b}" for a, b in self.rows())
-def _report_html(self):
-    lines = "".join(f"<tr><td style='text-align:left'>{html.escape(a)}</td><td style='text-align:left'>{html.escape(b)}</td></tr>" for a, b in self.rows())
-    return f"<table><caption>{html.escape(type(self.descriptor).__name__)}</caption>{lines}</table><small>deviations relative to the size of each input; energies per particle</small>"
+DescriptorReport.rows = _report_rows
 
 # %% ../nbs/06_descriptors.ipynb #37d818b2
 def _report_plot(self, axs=None):
@@ -1149,7 +1149,7 @@ def _report_plot(self, axs=None):
     axs[2].set(xlabel="height of the dragged particle ($w_c$)", ylabel="inputs (in spreads)")
     return axs
 
-DescriptorReport.rows, DescriptorReport.__repr__, DescriptorReport._repr_html_, DescriptorReport.plot = _report_rows, _report_text, _report_html, _report_plot
+DescriptorReport.plot = _report_plot
 
 # %% ../nbs/06_descriptors.ipynb #190afb1f
 def report(

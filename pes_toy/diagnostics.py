@@ -4,11 +4,11 @@
 
 # %% ../nbs/03_diagnostics.ipynb #6fe6bb8c
 from __future__ import annotations
-import html, math
+import html, io, math
 from dataclasses import dataclass
 import numpy as np
 from .energy import check_potential, check_protocol, energy_per_particle
-from .lattice import check_number, lattice_points, wrap
+from .lattice import Markup, check_number, html_table, lattice_points, wrap
 
 # %% auto #0
 __all__ = ['RAYS', 'PROPERTIES', 'THESIS_VERDICTS', 'Curve', 'single_triangle', 'triangle_in_space', 'Surface', 'energy_surface',
@@ -41,6 +41,7 @@ class Curve:
         low, high = min(np.min(y) for y in self.lines.values()), max(np.max(y) for y in self.lines.values())
         return f"Curve({self.title!r}, {_name(self.potential)}, protocol {self.protocol}, {len(self.x)} points, lines {list(self.lines)}, values {low:.4g} to {high:.4g})"
 
+    def _repr_png_(self): return _as_png(self, (4.5, 3))
     def plot(self, ax=None):
         "Draw the lines; returns the Axes."
         import matplotlib.pyplot as plt
@@ -56,6 +57,21 @@ class Curve:
         return ax
 
 # %% ../nbs/03_diagnostics.ipynb #427c1569
+def _mark(holds, reason=""):
+    "yes, no or nothing said, as a coloured word; the reason shows under the mouse."
+    if holds is None: return Markup('<span style="color:#888">&ndash;</span>')
+    return Markup(f'<b style="color:{"#291" if holds else "#d33"}" title="{html.escape(reason)}">{"yes" if holds else "no"}</b>')
+
+def _as_png(result, size):
+    "The picture of a result, for a cell that ends on it."
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure, out = Figure(figsize=size, dpi=72, layout="constrained"), io.BytesIO()
+    FigureCanvasAgg(figure)
+    result.plot(figure.subplots())
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
 def _name(potential):
     "What to call a potential."
     return getattr(potential, "name", type(potential).__name__)
@@ -125,6 +141,7 @@ class Surface:
     def __repr__(self):
         return f"Surface({_name(self.potential)}, protocol {self.protocol}, {len(self.x)} x {len(self.y)} points, values {np.nanmin(self.energy):.4g} to {np.nanmax(self.energy):.4g}, shown up to {self.clip})"
 
+    def _repr_png_(self): return _as_png(self, (4.2, 3.4))
     def plot(self, ax=None):
         "Draw the map, clipped, with the particles that stand still; returns the Axes."
         import matplotlib.pyplot as plt
@@ -296,6 +313,7 @@ class Verdict:
 
     def __bool__(self): return self.holds
     def __repr__(self): return f"{'yes' if self.holds else 'NO'}: {self.reason}"
+    def _repr_html_(self): return f"{_mark(self.holds)} {html.escape(self.reason)}"
     def plot(self, ax=None):
         "Draw the curve behind the verdict, and say it in the title; returns the Axes."
         ax = self.curve.plot(ax)
@@ -486,22 +504,10 @@ class Verdicts:
         return {name: self[name, protocol].holds for name in PROPERTIES}
     def __repr__(self): return f"Verdicts({_name(self.potential)}: " + "; ".join(f"{p}: " + ", ".join(k if v else f"NOT {k}" for k, v in self.holds(p).items()) for p in ("exact", "thesis")) + ")"
     def _repr_html_(self):
-        rows = [[name] + [f"{_mark(self[name, p].holds)} {html.escape(self[name, p].reason)}" for p in ("exact", "thesis")] for name in PROPERTIES]
-        return _table([_name(self.potential), 'protocol "exact"', 'protocol "thesis"'], rows)
+        rows = [[name] + [Markup(self[name, p]._repr_html_()) for p in ("exact", "thesis")] for name in PROPERTIES]
+        return html_table(rows, head=(_name(self.potential), 'protocol "exact"', 'protocol "thesis"'))
 
 # %% ../nbs/03_diagnostics.ipynb #3d802423
-def _mark(holds, reason=""):
-    "yes, no or nothing said, as a coloured word; the reason shows under the mouse."
-    if holds is None: return '<span style="color:#888">&ndash;</span>'
-    return f'<b style="color:{"#070" if holds else "#b00"}" title="{html.escape(reason)}">{"yes" if holds else "no"}</b>'
-
-def _table(head, rows):
-    "An HTML table of cells that are HTML already."
-    cell = lambda tag, text: f'<{tag} style="text-align:left;vertical-align:top">{text}</{tag}>'
-    line = lambda tag, cells: "<tr>" + "".join(cell(tag, text) for text in cells) + "</tr>"
-    return "<table><thead>" + line("th", head) + "</thead><tbody>" + "".join(line("td", row) for row in rows) + "</tbody></table>"
-
-# %% ../nbs/03_diagnostics.ipynb #4601def5
 def verdicts(
     potential: object, # the potential to judge: a built-in one or your own
     *,
@@ -513,7 +519,7 @@ def verdicts(
     return Verdicts(potential, {(name, protocol): judge(potential, protocol=protocol, **(dict(depth=depth) if name in takes_depth else {}))
                                 for name, judge in PROPERTIES.items() for protocol in ("exact", "thesis")})
 
-# %% ../nbs/03_diagnostics.ipynb #a318de95
+# %% ../nbs/03_diagnostics.ipynb #76054d27
 THESIS_VERDICTS = {
     "AreaPair": {"converges": False, "symmetric": False, "repulsive": True},
     "AreaPerimeter": {"converges": True, "symmetric": True, "repulsive": False},
@@ -536,11 +542,11 @@ class VerdictTable:
         for name, row in self.rows.items():
             said = THESIS_VERDICTS.get(name, {})
             for protocol in ("exact", "thesis"):
-                lines.append([html.escape(name) if protocol == "exact" else "", f"protocol {protocol}"] + [_mark(row[p, protocol].holds, row[p, protocol].reason) for p in PROPERTIES])
+                lines.append([name if protocol == "exact" else "", f"protocol {protocol}"] + [_mark(row[p, protocol].holds, row[p, protocol].reason) for p in PROPERTIES])
             if said: lines.append(["", "thesis, text"] + [_mark(said.get(p)) for p in PROPERTIES])
-        return _table(["potential", ""] + list(PROPERTIES), lines)
+        return html_table(lines, head=("potential", "", *PROPERTIES))
 
-# %% ../nbs/03_diagnostics.ipynb #04ffe646
+# %% ../nbs/03_diagnostics.ipynb #a318de95
 def verdict_table(
     potentials=None, # the potentials to judge; None: the four candidates of the thesis
     *,

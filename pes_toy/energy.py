@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 import math
 import numpy as np
-from .lattice import cells, check_configurations, check_number, lattice_points
+from .lattice import Shown, cells, check_configurations, check_number, lattice_points
 from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _pair_slope, _pair_value, _triplet_slope, _triplet_value
 
 # %% auto #0
@@ -503,7 +503,7 @@ def brute_force_energy(
 
 # %% ../nbs/02_energy.ipynb #3b50a952
 @dataclass(frozen=True)
-class Cost:
+class Cost(Shown):
     "Number of ordered terms in one energy (appendix B)."
     triplets: int # ordered triplets
     pairs: int # ordered pairs
@@ -511,6 +511,7 @@ class Cost:
     def time(self, per_triplet: float, per_pair: float) -> float:
         "Predicted time in the unit of the two times per term (the thesis: 40 and 30 microseconds)."
         return per_triplet * self.triplets + per_pair * self.pairs
+    def rows(self): return [("ordered triplets", f"{self.triplets:,}"), ("ordered pairs", f"{self.pairs:,}")]
 
 def cost(
     n_particles: int, # N_p

@@ -11,15 +11,15 @@ import numpy as np
 from .database import Database, DatabaseSpec, generate, progress_bar, whole_file
 from .descriptors import Descriptor, _best_time
 from .energy import energy_and_forces, energy_per_particle
-from .lattice import check_number
+from .lattice import Settings, Shown, check_number
 from .networks import (DivergedError, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, check_choice, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
 
 # %% auto #0
 __all__ = ['Scores', 'score', 'Experiment', 'run_experiment', 'sweep', 'vary', 'study', 'figures']
 
 # %% ../nbs/08_experiments.ipynb #db36357f
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Shown):
     "How far a network is from the truth."
     energy_mae: float # in E_c
     energy_rmse: float # in E_c
@@ -37,10 +37,9 @@ class Scores:
         if math.isfinite(self.force_error): said += [("force MAE", f"{self.force_mae:.4g} E_c/R_c"), ("force error", f"{100 * self.force_error:.3g} % of the mean force")]
         return said + [("one prediction", f"{1e6 * self.seconds_one:.0f} us alone, {1e6 * self.seconds_many:.2f} us among many")]
 
-    def __repr__(self): return f"Scores on {self.n_configurations:,} configurations\n" + "\n".join(f"  {a:16s} {b}" for a, b in self.rows())
-    def _repr_html_(self): return f"<table><caption>{self.n_configurations:,} configurations</caption>" + "".join(f"<tr><td style='text-align:left'>{a}</td><td style='text-align:left'>{b}</td></tr>" for a, b in self.rows()) + "</table>"
+    def _title(self): return f"Scores on {self.n_configurations:,} configurations"
 
-# %% ../nbs/08_experiments.ipynb #43a59c35
+# %% ../nbs/08_experiments.ipynb #2fca34fe
 def score(
     model: Predictor, # a Network, a baseline or a model of your own
     database: Database, # the truth; forces are judged where it has some
@@ -61,11 +60,11 @@ def score(
     return Scores(float(error.mean()), float(np.sqrt(np.mean(error**2))), float(np.median(error)), force_mae, force_error, by_width,
                   _best_time(lambda: model.predict(x[0], w[0]), 20), _best_time(lambda: model.predict(x[:some], w[:some]), 3) / some, len(x))
 
-# %% ../nbs/08_experiments.ipynb #a84ef83b
+# %% ../nbs/08_experiments.ipynb #80771ac7
 METHODS = ("least squares", "kernel ridge", "gaussian process")
 
 @dataclass(frozen=True)
-class BaselineSpec:
+class BaselineSpec(Settings):
     "A model of scikit-learn on the same inputs as a network."
     method: str = "least squares" # or "kernel ridge", "gaussian process"
     inputs: str | Descriptor = "proximity" # as in TrainingSpec
@@ -87,7 +86,7 @@ class BaselineSpec:
         if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration")
         object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
 
-# %% ../nbs/08_experiments.ipynb #4334c735
+# %% ../nbs/08_experiments.ipynb #a84ef83b
 class Baseline(Predictor):
     "A fitted baseline: v = shift + scale (sum_m alpha_m e^(-gamma |T(G) - centre_m|^2) or coefficients . T(G))."
     def __init__(self, spec, shift, scale, mean, deviation, n_particles, dimension):
@@ -121,9 +120,9 @@ class Baseline(Predictor):
 
     @property
     def n_parameters(self): return len(self.coefficients) + 1
-    def __repr__(self): return f"Baseline({self.spec.method}, {self.descriptor}, {self.spec.transform}; {self.n_parameters:,} parameters)"
+    def rows(self): return [("method", self.spec.method), ("inputs", f"{self.descriptor}, {self.spec.transform}"), ("parameters", f"{self.n_parameters:,}")]
 
-# %% ../nbs/08_experiments.ipynb #e928bb61
+# %% ../nbs/08_experiments.ipynb #4334c735
 def _solve(model, X, y, rng):
     "Fit the method to scaled inputs X (M, K) and labels y (M,)."
     try: from sklearn.gaussian_process import GaussianProcessRegressor, kernels; from sklearn.kernel_ridge import KernelRidge; from sklearn.linear_model import LinearRegression; from sklearn.model_selection import GridSearchCV
@@ -165,16 +164,16 @@ def fit_baseline(
     model.about = dict(trained_on=len(training) if model.centres is None else len(model.centres), seconds=time.perf_counter() - began, database=None if database.spec is None else database.spec.to_dict(), labels=database.about.get("labels"))
     return model
 
-# %% ../nbs/08_experiments.ipynb #9a29100f
+# %% ../nbs/08_experiments.ipynb #aae69cb2
 def _own(potential):
     "What tells a potential of one's own from another of the same name: some of its values."
     if potential.kind >= 0: return {}
     r = np.linspace(0.6, 4, 18)
     return dict(own=[potential.pair(r).tolist(), potential.triplet(r, r, 1.2 * r).tolist(), potential.cutoff, potential.pair_weight, potential.triplet_weight])
 
-# %% ../nbs/08_experiments.ipynb #b396b327
+# %% ../nbs/08_experiments.ipynb #9a29100f
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Shown):
     "A database, a training and a judgement."
     name: str # in tables and pictures; experiments of one line in a picture share it
     database: DatabaseSpec # what to train on
@@ -194,6 +193,11 @@ class Experiment:
         object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
         object.__setattr__(self, "elsewhere", tuple(float(check_number("elsewhere", w, above=0)) for w in np.atleast_1d(np.asarray(self.elsewhere, dtype=object))))
 
+    def rows(self):
+        "What is done, as pairs."
+        judged = f"{self.n_fresh:,} fresh configurations" + "".join(f", 1,000 of width {w:g}" for w in self.elsewhere)
+        return [("name", self.name), ("database", self.database.changed()), ("labels", self.labels or "of the database"), ("training", self.training.changed()), ("networks", self.networks), ("judged on", judged), ("seed", self.seed)]
+
     def to_dict(self) -> dict:
         "Plain values; everything but the name decides the result."
         return dict(database={**self.database.to_dict(), **_own(self.database.potential)}, training=dict(type=type(self.training).__name__, **self.training.to_dict()), labels=self.labels, networks=self.networks, n_fresh=self.n_fresh, elsewhere=list(self.elsewhere), seed=self.seed)
@@ -203,11 +207,11 @@ class Experiment:
         "The hash of everything that decides the result; the name does not."
         return hashlib.sha256(json.dumps([RESULTS, self.to_dict()], sort_keys=True).encode()).hexdigest()[:20]
 
-# %% ../nbs/08_experiments.ipynb #a5a96b47
+# %% ../nbs/08_experiments.ipynb #b396b327
 RESULTS = 1          # raised when a change of the package changes results: all stored ones are then computed again
 FRESH = 1_000_000    # distance of the seeds of fresh databases from those of training databases
 
-# %% ../nbs/08_experiments.ipynb #b7d5f61a
+# %% ../nbs/08_experiments.ipynb #04617831
 def labelled(db, labels):
     "The database with the energies of a protocol (and forces, if exact)."
     if labels is None or labels == (db.about.get("labels") or db.spec.protocol): return db
@@ -238,13 +242,14 @@ class Average(Predictor):
 
     @property
     def n_parameters(self): return sum(m.n_parameters for m in self.members)
+    def rows(self): return [("mean of", f"{len(self.members)} predictors, {self.n_parameters:,} parameters in all"), *super().rows()]
 
     def from_inputs(self, values, with_slopes=False):
         "Mean energies and slopes."
         found = [m.from_inputs(values, with_slopes) for m in self.members]
         return np.mean([f[0] for f in found], axis=0), np.mean([f[1] for f in found], axis=0) if with_slopes else None
 
-# %% ../nbs/08_experiments.ipynb #cd977f1a
+# %% ../nbs/08_experiments.ipynb #367ec6be
 def _shifted(experiment, k=0):
     "The training of the k-th network of an experiment, and its database, with the seed of the experiment."
     training = dataclasses.replace(experiment.training, seed=experiment.training.seed + experiment.seed + 1000 * k)
@@ -267,7 +272,7 @@ def _thin(history, n=40):
     at = np.unique(np.geomspace(1, length, n).astype(int)) - 1 if length else []
     return dict(epoch=[int(i) + 1 for i in at], **{k: [v[i] for i in at] for k, v in history.items()}) if length else {}
 
-# %% ../nbs/08_experiments.ipynb #e1cfa531
+# %% ../nbs/08_experiments.ipynb #cd977f1a
 def run_experiment(
     experiment: Experiment, # what to do
 ) -> dict: # scores and curves, plain values
@@ -291,7 +296,7 @@ def run_experiment(
     found |= dict(history=_thin(getattr(models[0], "history", {})), parity=[fresh.energy[pick], model.predict(fresh.positions[pick], fresh.width[pick])])
     return _round({k: v for k, v in found.items() if experiment.seed == 0 or k not in ("drag", "history", "parity")})        # curves of one seed are enough
 
-# %% ../nbs/08_experiments.ipynb #917cba37
+# %% ../nbs/08_experiments.ipynb #2ccd84b1
 class Store:
     "Results in a JSON file, by key; in memory without a path."
     def __init__(self, path=None):
@@ -324,7 +329,7 @@ def _run_all(todo, workers):
         from joblib import Parallel, delayed
         yield from Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(delayed(_job)(e) for e in todo)
 
-# %% ../nbs/08_experiments.ipynb #782dc5aa
+# %% ../nbs/08_experiments.ipynb #917cba37
 COLUMNS = dict(energy_mae="energy MAE", energy_rmse="energy RMSE", force_error="force error", drag_energy="drag, energy", drag_gradient="drag, gradient", seconds="training (s)", seconds_one="one alone (us)", seconds_many="one of many (us)", n_parameters="parameters")
 FACTORS = dict(seconds_one=1e6, seconds_many=1e6) # of what a table shows
 
@@ -368,7 +373,7 @@ class Sweep:
     def __repr__(self): return self.table().to_string()
     def _repr_html_(self): return self.table().to_html()
 
-# %% ../nbs/08_experiments.ipynb #d2280f8c
+# %% ../nbs/08_experiments.ipynb #782dc5aa
 def _plus_minus(v):
     "Mean and deviation, with one significant digit of the deviation."
     v = v[np.isfinite(v)]
@@ -382,7 +387,7 @@ def _flat(e):
     out = {f"{part}.{k}": v for part in ("database", "training") for k, v in plain[part].items()}
     return {**out, **{k: v for k, v in plain.items() if not isinstance(v, (dict, list)) and k != "seed"}}
 
-# %% ../nbs/08_experiments.ipynb #4c5004e2
+# %% ../nbs/08_experiments.ipynb #b4cb2b91
 def sweep(
     experiments: list, # what to compare
     *,
@@ -409,7 +414,7 @@ def sweep(
             bar.update(1)
     return Sweep([(e, [kept.results[r.key] for r in same]) for e, same in zip(experiments, runs)])
 
-# %% ../nbs/08_experiments.ipynb #cbf00c61
+# %% ../nbs/08_experiments.ipynb #f74ba2fb
 def vary(
     base: Experiment, # what stays
     setting: str, # what changes: "training.learning_rate", "database.epochs", "labels", ...
@@ -427,7 +432,7 @@ def vary(
         return dataclasses.replace(base, **({part: dataclasses.replace(getattr(base, part), **{field: value})} if part else {field: value}))
     return [dataclasses.replace(put(value), name=label) for label, value in named]
 
-# %% ../nbs/08_experiments.ipynb #f857f3df
+# %% ../nbs/08_experiments.ipynb #18637256
 LABELS = dict(energy_mae="energy MAE ($E_c$)", energy_rmse="energy RMSE ($E_c$)", force_error="force error / mean force", drag_gradient="drag, gradient error / range", drag_energy="drag, energy error / range", seconds="training (s)")
 
 def _ax(ax, size):
@@ -445,7 +450,7 @@ def _plot(self, column="energy_mae", ax=None, reference=None):
     ax.set(yticks=range(len(self)), yticklabels=[e.name for e, _ in self.runs], xlabel=LABELS.get(column, column), xscale="log", ylim=(len(self) - 0.5, -0.5))
     return ax
 
-# %% ../nbs/08_experiments.ipynb #70000033
+# %% ../nbs/08_experiments.ipynb #f857f3df
 def _plot_against(self, setting, column="energy_mae", ax=None):
     "Lines of mean and spread against a setting such as 'database.n_configurations', one for each name. Returns the Axes."
     ax = _ax(ax, (5.5, 3.6))
@@ -458,7 +463,7 @@ def _plot_against(self, setting, column="energy_mae", ax=None):
     ax.legend()
     return ax
 
-# %% ../nbs/08_experiments.ipynb #11c6fd0d
+# %% ../nbs/08_experiments.ipynb #70000033
 def _kept(self, name, what):
     "What the first seed of an experiment keeps for pictures."
     first = self[name][0]
@@ -492,7 +497,7 @@ def _plot_history(self, names=None, ax=None):
     ax.legend(fontsize="small")
     return ax
 
-# %% ../nbs/08_experiments.ipynb #68c65142
+# %% ../nbs/08_experiments.ipynb #11c6fd0d
 def _plot_widths(self, names=None, ax=None):
     "Energy MAE by width, mean of the seeds. Returns the Axes."
     ax = _ax(ax, (6, 3.6))
@@ -515,7 +520,7 @@ def _plot_parity(self, name, ax=None):
 
 Sweep.plot, Sweep.plot_against, Sweep.plot_drag, Sweep.plot_history, Sweep.plot_widths, Sweep.plot_parity = _plot, _plot_against, _plot_drag, _plot_history, _plot_widths, _plot_parity
 
-# %% ../nbs/08_experiments.ipynb #a6038c20
+# %% ../nbs/08_experiments.ipynb #8c914df1
 MORE = dict(orders=(-2, -3, -4, -2, -3), R_0p=(3, 3, 3, 6, 6))                                     # inputs without collisions (chapter 6)
 MANY = dict(orders=(-2, -3, -4, -6, -2, -3, -2, -4), R_0p=(3, 3, 3, 3, 6, 6, 2.2, 2.2))            # for many widths
 LIVE, PUBLISHED, DIVERSE = DatabaseSpec(), DatabaseSpec.thesis(), DatabaseSpec.diverse()
@@ -557,7 +562,7 @@ def _methods():
     return [*on("relaxed, eigenvalues", LIVE), Experiment("network, relaxed, eigenvalues", LIVE), *on("mixed, symmetry functions", DIVERSE, inputs="symmetry", transform="standardised"),
             Experiment("network, mixed, symmetry functions", DIVERSE, TrainingSpec.recommended(force_weight=0)), Experiment("the same, with forces", DIVERSE, TrainingSpec.recommended())]
 
-# %% ../nbs/08_experiments.ipynb #898f3763
+# %% ../nbs/08_experiments.ipynb #a6038c20
 def _inputs_of_the_thesis():
     "The thesis's comparison of orders, by its own recipe."
     return vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.orders", {"-2, -3": (-2, -3), "-2, -3, -4": (-2, -3, -4), "-2 to -5": (-2, -3, -4, -5), "-3, -4": (-3, -4), "-4, -5": (-4, -5)})
@@ -608,7 +613,7 @@ def _amounts():
 STUDIES = dict(causes=_causes, one_width=_one_width, many_widths=_many_widths, derivative=_derivative, weights=_weights, methods=_methods, inputs_of_the_thesis=_inputs_of_the_thesis, inputs=_inputs, layers=_layers, scaling=_scaling,
                rates_of_the_thesis=_rates_of_the_thesis, rates=_rates, activations=_activations, amounts=_amounts, optimizers=_optimizers)
 
-# %% ../nbs/08_experiments.ipynb #d16e5ac7
+# %% ../nbs/08_experiments.ipynb #898f3763
 def study(
     name: str, # one of STUDIES
     folder="results", # of the stored results

@@ -8,12 +8,12 @@ import ast, dataclasses, html, io, math, threading, time, warnings
 from dataclasses import dataclass
 import numpy as np
 from . import potentials
-from .database import Database
+from .database import Database, sample_database
 from .descriptors import DegenerateWarning, proximity_eigenvalues
 from .diagnostics import PROPERTIES, Curve, Surface, convergence, energy_surface, repulsion, single_triangle, square_symmetry, triangle_in_space, _units
 from .energy import energy_and_forces, energy_per_particle
 from .lattice import check_configurations, check_number, plot_lattice, wrap
-from .networks import ACTIVATIONS, TRANSFORMS, TrainingSpec, load_network, train, training_rows
+from .networks import ACTIVATIONS, TRANSFORMS, TrainingSpec, load_network, sample_network, train, training_rows
 from .potentials import ModifiedLennardJones, Potential
 from .relaxation import relax
 
@@ -669,11 +669,12 @@ def configuration(
     positions: np.ndarray | None = None, # (N, 2), in R_c; None: a patch of four beside a face
     width: float = 5.0, # of the cell, in R_c
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
-    network: object = None, # a Network or the path of one, whose predictions are shown too
+    network: object = None, # a Network or the path of one, whose predictions are shown too; None: that of the package, where it knows such cells; False: none
     **settings, # of ConfigurationView: orders, R_0p, depth, particle, protocol
 ) -> Explorer:
-    "Explore a configuration: move a particle and see lattice, forces, eigenvalues and energies."
-    return Explorer(ConfigurationView(positions, width, potential, network, **settings))
+    "Explore a configuration: move a particle and see lattice, forces, eigenvalues, energies and the predictions of a network."
+    if network is None and width == 5 and potential == ModifiedLennardJones(): network = sample_network()
+    return Explorer(ConfigurationView(positions, width, potential, network or None, **settings))
 
 # %% ../nbs/09_explore.ipynb #60eb225e
 EPOCHS = 200                                                                                 # of the whole course
@@ -844,11 +845,11 @@ DatabaseView.compute, DatabaseView.text, DatabaseView.draw = _database_compute, 
 
 # %% ../nbs/09_explore.ipynb #ca239848
 def database(
-    database: Database, # what to look at
+    database: Database | None = None, # what to look at; None: the one that comes with the package
     **settings, # of DatabaseView: energy, width, number
 ) -> Explorer:
     "Explore a database: `.selection` is what lies within the limits, as a Database."
-    return Explorer(DatabaseView(database, **settings))
+    return Explorer(DatabaseView(sample_database() if database is None else database, **settings))
 
 # %% ../nbs/09_explore.ipynb #1bfb709a
 def _whole_numbers(text, name):
@@ -989,8 +990,8 @@ NetworkView.draw = _network_draw
 
 # %% ../nbs/09_explore.ipynb #456778f7
 def network(
-    database: Database, # to train on
+    database: Database | None = None, # to train on; None: the one that comes with the package
     **settings, # of NetworkView: inputs, orders, R_0p, transform, hidden, activation, learning_rate, epochs, force_weight, configurations
 ) -> Explorer:
     "Train a network by hand, with live loss; `.network` is the result. The training needs TensorFlow."
-    return Explorer(NetworkView(database, **settings))
+    return Explorer(NetworkView(sample_database() if database is None else database, **settings))

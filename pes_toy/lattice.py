@@ -4,11 +4,12 @@
 
 # %% ../nbs/00_lattice.ipynb #366cf9dd
 from __future__ import annotations
-import math, numbers
+import dataclasses, html, math, numbers
 import numpy as np
 
 # %% auto #0
-__all__ = ['cells', 'check_number', 'check_configurations', 'lattice_points', 'wrap', 'plot_lattice']
+__all__ = ['cells', 'check_number', 'check_configurations', 'lattice_points', 'wrap', 'plot_lattice', 'Markup', 'html_table',
+           'Shown', 'Settings']
 
 # %% ../nbs/00_lattice.ipynb #ebd968de
 def cells(
@@ -153,3 +154,45 @@ def _draw_forces(ax, points, forces, width):
     largest = np.linalg.norm(forces, axis=-1).max()
     scale = largest / (0.3 * width) if largest > 0 else 1.0
     ax.quiver(*points.T, *forces.T, angles="xy", scale_units="xy", scale=scale, width=0.008, color="C1", zorder=4)
+
+# %% ../nbs/00_lattice.ipynb #3e4755c9
+class Markup(str):
+    "Text that is HTML already."
+
+def html_table(
+    rows: list, # of rows of cells; a cell that is no `Markup` is text, and escaped
+    *,
+    head: tuple = (), # headings of the columns
+    caption: str = "", # text above the table
+    note: str = "", # small text below it
+) -> str: # HTML
+    "Rows of text as an HTML table that reads well in light and dark."
+    text = lambda cell: cell if isinstance(cell, Markup) else html.escape(str(cell))
+    line = lambda tag, cells: "<tr>" + "".join(f"<{tag} style='text-align:left'>{text(c)}</{tag}>" for c in cells) + "</tr>"
+    parts = [f"<caption>{text(caption)}</caption>"] * bool(caption) + [f"<thead>{line('th', head)}</thead>"] * bool(head)
+    return f"<table>{''.join(parts)}<tbody>{''.join(line('td', row) for row in rows)}</tbody></table>" + f"<small>{text(note)}</small>" * bool(note)
+
+class Shown:
+    "A result that shows itself: as text in a terminal, as a table in a notebook. A subclass defines `rows`."
+    def rows(self) -> list: # (what, value), both text
+        "What is worth knowing, as pairs."
+        raise NotImplementedError(f"{type(self).__name__} must define rows()")
+    def _title(self): return type(self).__name__
+    def _note(self): return ""
+    def __repr__(self):
+        rows = [[str(cell) for cell in row] for row in self.rows()]
+        first = max([22, *(len(row[0]) for row in rows)])
+        return "\n".join([self._title(), *("  " + row[0].ljust(first) + "  " + "  ".join(row[1:]).rstrip() for row in rows)])
+    def _repr_html_(self): return html_table(self.rows(), caption=self._title(), note=self._note())
+
+# %% ../nbs/00_lattice.ipynb #924e7fa9
+class Settings(Shown):
+    "Settings (a dataclass) that show themselves beside their defaults."
+    def rows(self) -> list: # (name, value, default where it differs)
+        "All settings, with the default of those that differ from it."
+        plain = type(self)()
+        pairs = [(f.name, getattr(self, f.name), getattr(plain, f.name)) for f in dataclasses.fields(self)]
+        return [(name, repr(value), "" if value == default else f"default {default!r}") for name, value, default in pairs]
+    def changed(self) -> str: # as one would write it
+        "The settings that differ from the defaults."
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value, default in self.rows() if default)})"

@@ -4,7 +4,7 @@
 
 # %% ../nbs/07_networks.ipynb #c5bcc878
 from __future__ import annotations
-import dataclasses, html, json, math, os, time, warnings, zipfile
+import dataclasses, json, math, os, time, warnings, zipfile
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -12,7 +12,7 @@ from .database import Database, DatabaseSpec, progress_bar, whole_file
 from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_orders,
                                  check_values, descriptor_from_settings, drag_path, inputs_of)
 from .energy import energy_and_forces, energy_per_particle, in_threads
-from .lattice import check_configurations, check_number, plot_lattice
+from .lattice import Settings, Shown, check_configurations, check_number, plot_lattice
 from .potentials import kernel
 
 # %% auto #0
@@ -54,7 +54,7 @@ def _input_settings(inputs, orders, R_0p):
 
 # %% ../nbs/07_networks.ipynb #cefd6631
 @dataclass(frozen=True)
-class TrainingSpec:
+class TrainingSpec(Settings):
     "How a network is made and trained. `dataclasses.replace` changes single settings; impossible ones raise ValueError or TypeError."
     inputs: str | Descriptor = "proximity" # "proximity" (eigenvalues), "symmetry" (symmetry functions of each particle), "distances", or a Descriptor
     orders: tuple | None = None # orders of proximity matrices or distances; None: (-2, -3)
@@ -290,12 +290,14 @@ class Layers:
         return out, slopes
 
 # %% ../nbs/07_networks.ipynb #413255f2
-class Predictor:
+class Predictor(Shown):
     "Predicts energies and forces; a subclass sets descriptor, n_particles, dimension and about (a dictionary), and defines from_inputs."
     descriptor: Descriptor # the inputs
     n_particles: int # of the training configurations
     dimension: int # of the training configurations
     about: dict # facts about training and database
+
+    def rows(self): return [("inputs", str(self.descriptor)), ("configurations", f"{self.n_particles} particles in {self.dimension}-D")]
 
     def from_inputs(self, values, with_slopes=False):
         "Inputs (M, K), or (M, N, K) if local -> energies per particle (M,), and dv/dinputs in the shape of the inputs, or None."
@@ -388,9 +390,7 @@ def _rows(self):
     if known.get("validation_force_error") is not None: said.append(("validation force error", f"{100 * known['validation_force_error']:.2g} % of the mean force"))
     return said
 
-def _text(self): return "Network\n" + "\n".join(f"  {k:22s} {v}" for k, v in self._rows())
-def _html(self): return "<table>" + "".join(f"<tr><td style='text-align:left'>{k}</td><td style='text-align:left'>{html.escape(v)}</td></tr>" for k, v in self._rows()) + "</table>"
-Network._rows, Network.__repr__, Network._repr_html_ = _rows, _text, _html
+Network.rows = _rows
 
 # %% ../nbs/07_networks.ipynb #94728a5e
 def keras_with_tensorflow():
@@ -697,8 +697,8 @@ def truth_of(network, potential=None):
     return spec.potential, spec.depth, network.about.get("labels") or spec.protocol
 
 # %% ../nbs/07_networks.ipynb #e63c780b
-@dataclass(frozen=True, eq=False)
-class Drag:
+@dataclass(frozen=True, eq=False, repr=False)
+class Drag(Shown):
     "The drag test of figures 10, 16 and 17: true and predicted energy per particle v and dv/dy."
     y: np.ndarray # (n,) height of the dragged particle, in R_c
     energy: np.ndarray # (n,) in E_c
@@ -720,6 +720,8 @@ class Drag:
     def oscillation(self) -> float:
         "How much longer the predicted slope travels up and down than the true one: 0 is none, 1 twice as long (figure 17's fault)."
         return float(np.abs(np.diff(self.predicted_gradient)).sum() / np.abs(np.diff(self.gradient)).sum() - 1)
+
+    def rows(self): return [("places along y", f"{len(self.y):,} from {self.y[0]:.3g} to {self.y[-1]:.3g} R_c"), ("error of the energy", f"{100 * self.energy_error:.3g} % of its range"), ("error of the slope", f"{100 * self.gradient_error:.3g} % of its range"), ("oscillation", f"{self.oscillation:.3g}")]
 
     def plot(self, axs=None):
         "Energy and slope, true and predicted; returns the two Axes."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from .energy import (FULL, HALF, _IN_ORDER, _boxed_energy, _cell_energy, _cell_forces, _evaluate, _third_side,
     check_apart, check_potential, check_protocol, check_size, depths, in_threads, n_boxes)
-from .lattice import cells, check_configurations, check_number, wrap
+from .lattice import Shown, cells, check_configurations, check_number, wrap
 from .potentials import MODIFIED, ModifiedLennardJones, kernel, rebuild, _pair_value, _triplet_value
 
 # %% auto #0
@@ -510,7 +510,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
 
 # %% ../nbs/04_relaxation.ipynb #449b02b3
 @dataclass(frozen=True)
-class Relaxation:
+class Relaxation(Shown):
     "What `relax` returns."
     positions: np.ndarray # (N, d) or (M, N, d), wrapped into the cell, in R_c
     width: np.ndarray # () or (M,), in R_c
@@ -532,6 +532,14 @@ class Relaxation:
         v = np.atleast_1d(self.energy)
         what = f"energy {v[0]:.6g} E_c" if np.ndim(self.energy) == 0 else f"{len(v)} configurations, median energy {np.median(v):.6g} E_c"
         return f"Relaxation({self.relaxer}, {self.acceptance.shape[-1]} epochs, protocol {self.protocol}: {what})"
+
+    def rows(self):
+        "What is worth knowing, as pairs."
+        v, rate, w = np.atleast_1d(self.energy), np.atleast_2d(self.acceptance), np.unique(self.width)
+        said = [("relaxer", f"{self.relaxer}, {rate.shape[1]} epochs, protocol {self.protocol}"), ("configurations", f"{len(v):,} of {self.positions.shape[-2]} particles in {self.positions.shape[-1]}-D")]
+        if len(v): said += [("width", f"{w[0]:.6g}" + f" to {w[-1]:.6g}" * (len(w) > 1) + " R_c"), ("energy per particle", f"{v[0]:.6g} E_c" if len(v) == 1 else f"{v.min():.6g} to {v.max():.6g} E_c, median {np.median(v):.6g}")]
+        if rate.size and not np.isnan(rate).all(): said.append(("acceptance", f"{100 * rate[:, 0].mean():.3g} % in the first epoch, {100 * rate[:, -1].mean():.3g} % in the last"))
+        return said
 
 # %% ../nbs/04_relaxation.ipynb #6cc173f6
 def relax(

@@ -45,7 +45,7 @@ def test_prepare_train_predict(home, capsys):
     network = pt.load_network(home / "three.npz")
     assert network.descriptor == descriptor and repr(network) in said and "other settings" not in said
     assert {p.name for p in (home / "pictures").iterdir()} == {"history.png", "prediction.png", "sample.png", "drag.png"}
-    for picture in (home / "pictures").iterdir(): assert b"Description" in picture.read_bytes() and repr(network.spec).encode()[:60] in picture.read_bytes()
+    for picture in (home / "pictures").iterdir(): assert pt.figure_settings(picture)["training"] == network.spec.to_dict()
 
     assert call(home, "predict", "three.npz", "db.parquet", "--forces", "out.parquet") == 0
     assert "Scores on 200 configurations" in capsys.readouterr().out
