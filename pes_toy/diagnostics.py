@@ -4,11 +4,11 @@
 
 # %% ../nbs/03_diagnostics.ipynb #6fe6bb8c
 from __future__ import annotations
-import html, io, math
+import html, math
 from dataclasses import dataclass
 import numpy as np
 from .energy import check_potential, check_protocol, energy_per_particle
-from .lattice import Markup, check_number, html_table, lattice_points, wrap
+from .lattice import Markup, check_number, html_table, lattice_points, picture_of, wrap
 
 # %% auto #0
 __all__ = ['RAYS', 'PROPERTIES', 'THESIS_VERDICTS', 'Curve', 'single_triangle', 'triangle_in_space', 'Surface', 'energy_surface',
@@ -41,7 +41,7 @@ class Curve:
         low, high = min(np.min(y) for y in self.lines.values()), max(np.max(y) for y in self.lines.values())
         return f"Curve({self.title!r}, {_name(self.potential)}, protocol {self.protocol}, {len(self.x)} points, lines {list(self.lines)}, values {low:.4g} to {high:.4g})"
 
-    def _repr_png_(self): return _as_png(self, (4.5, 3))
+    def _repr_png_(self): return picture_of(self.plot, (4.5, 3))
     def plot(self, ax=None):
         "Draw the lines; returns the Axes."
         import matplotlib.pyplot as plt
@@ -61,16 +61,6 @@ def _mark(holds, reason=""):
     "yes, no or nothing said, as a coloured word; the reason shows under the mouse."
     if holds is None: return Markup('<span style="color:#888">&ndash;</span>')
     return Markup(f'<b style="color:{"#291" if holds else "#d33"}" title="{html.escape(reason)}">{"yes" if holds else "no"}</b>')
-
-def _as_png(result, size):
-    "The picture of a result, for a cell that ends on it."
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    figure, out = Figure(figsize=size, dpi=72, layout="constrained"), io.BytesIO()
-    FigureCanvasAgg(figure)
-    result.plot(figure.subplots())
-    figure.savefig(out, format="png")
-    return out.getvalue()
 
 def _name(potential):
     "What to call a potential."
@@ -141,7 +131,7 @@ class Surface:
     def __repr__(self):
         return f"Surface({_name(self.potential)}, protocol {self.protocol}, {len(self.x)} x {len(self.y)} points, values {np.nanmin(self.energy):.4g} to {np.nanmax(self.energy):.4g}, shown up to {self.clip})"
 
-    def _repr_png_(self): return _as_png(self, (4.2, 3.4))
+    def _repr_png_(self): return picture_of(self.plot, (4.2, 3.4))
     def plot(self, ax=None):
         "Draw the map, clipped, with the particles that stand still; returns the Axes."
         import matplotlib.pyplot as plt

@@ -4,7 +4,7 @@
 
 # %% ../nbs/09_explore.ipynb #47af2438
 from __future__ import annotations
-import ast, dataclasses, html, io, math, threading, time, warnings
+import ast, dataclasses, html, math, threading, time, warnings
 from dataclasses import dataclass
 import numpy as np
 from . import potentials
@@ -12,7 +12,7 @@ from .database import Database, sample_database
 from .descriptors import DegenerateWarning, proximity_eigenvalues
 from .diagnostics import PROPERTIES, Curve, Surface, convergence, energy_surface, repulsion, single_triangle, square_symmetry, triangle_in_space, _units
 from .energy import energy_and_forces, energy_per_particle
-from .lattice import check_configurations, check_number, plot_lattice, wrap
+from .lattice import check_configurations, check_number, plot_lattice, small_png, wrap
 from .networks import ACTIVATIONS, TRANSFORMS, TrainingSpec, load_network, sample_network, train, training_rows
 from .potentials import ModifiedLennardJones, Potential
 from .relaxation import relax
@@ -88,13 +88,9 @@ def _render(figure):
 
 # %% ../nbs/09_explore.ipynb #a60cd281
 def _png(figure):
-    "A figure as PNG of 64 colours: a third of the size."
-    from PIL import Image
+    "A figure as PNG."
     _render(figure)
-    image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    out = io.BytesIO()
-    image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png")
-    return out.getvalue()
+    return small_png(figure)
 
 # %% ../nbs/09_explore.ipynb #549831ac
 class View:

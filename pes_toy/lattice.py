@@ -4,12 +4,12 @@
 
 # %% ../nbs/00_lattice.ipynb #366cf9dd
 from __future__ import annotations
-import dataclasses, html, math, numbers
+import dataclasses, html, io, math, numbers
 import numpy as np
 
 # %% auto #0
 __all__ = ['cells', 'check_number', 'check_configurations', 'lattice_points', 'wrap', 'plot_lattice', 'Markup', 'html_table',
-           'Shown', 'Settings']
+           'Shown', 'Settings', 'small_png', 'picture_of']
 
 # %% ../nbs/00_lattice.ipynb #ebd968de
 def cells(
@@ -196,3 +196,26 @@ class Settings(Shown):
     def changed(self) -> str: # as one would write it
         "The settings that differ from the defaults."
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value, default in self.rows() if default)})"
+
+# %% ../nbs/00_lattice.ipynb #f0ce3366
+def small_png(
+    figure, # a figure that is drawn already
+) -> bytes: # PNG
+    "The pixels of a figure as PNG of 64 colours."
+    from PIL import Image
+    image, out = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"), io.BytesIO()
+    image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "png")
+    return out.getvalue()
+
+def picture_of(
+    plot, # draws on the Axes that it is given
+    size: tuple = (4.5, 3.0), # in inches
+) -> bytes: # PNG
+    "What a plot draws, as PNG, without a window or pyplot."
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=size, dpi=72, layout="constrained")
+    FigureCanvasAgg(figure)
+    plot(figure.subplots())
+    figure.canvas.draw()
+    return small_png(figure)
