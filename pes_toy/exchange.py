@@ -167,7 +167,7 @@ def _described(path):
 
 # %% ../nbs/11_exchange.ipynb #4f1268b5
 def figure_settings(
-    path, # of a picture that `save_figure` wrote
+    path, # of a picture that save_figure wrote
 ) -> dict: # plain values
     "The settings in the metadata of a picture."
     _format(path)

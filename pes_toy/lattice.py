@@ -160,7 +160,7 @@ class Markup(str):
     "Text that is HTML already."
 
 def html_table(
-    rows: list, # of rows of cells; a cell that is no `Markup` is text, and escaped
+    rows: list, # of rows of cells; a cell that is no Markup is text, and escaped
     *,
     head: tuple = (), # headings of the columns
     caption: str = "", # text above the table
