@@ -4,7 +4,7 @@
 
 # %% ../nbs/03_diagnostics.ipynb #6fe6bb8c
 from __future__ import annotations
-import html, math
+import functools, html, math
 from dataclasses import dataclass
 import numpy as np
 from .energy import check_potential, check_protocol, energy_per_particle
@@ -383,13 +383,9 @@ def fourth_difference(
     return np.abs(sum(c * v[k * stride:k * stride + n] for k, c in enumerate((1, -4, 6, -4, 1))))
 
 # %% ../nbs/03_diagnostics.ipynb #b34172d7
-def continuous(
-    potential: object, # the potential to judge
-    *,
-    protocol: str = "exact", # "exact" or "thesis"
-    depth: int | None = None, # depth of surrounding cells; None: 1
-) -> Verdict: # number: the jump that is left at the sharpest place, in E_c, at four times the depth
-    "Does the energy change continuously while a particle is dragged, across a face too?"
+@functools.lru_cache(4)                # the verdict on the derivative asks once more
+def _continuity(potential, protocol, depth):
+    "The verdict of `continuous`."
     curve = drag(potential, shift=0.42, protocol=protocol, depth=depth)
     i = int(np.argmax(fourth_difference(curve.y)))
     w = _units(potential)[1] * 5.0
@@ -401,6 +397,17 @@ def continuous(
     return Verdict(last < first / 4, last, f"a jump of {first:.2g} at y = {low:.4g}; at four times the depth {last:.2g}", curve)
 
 # %% ../nbs/03_diagnostics.ipynb #e8a97a9a
+def continuous(
+    potential: object, # the potential to judge
+    *,
+    protocol: str = "exact", # "exact" or "thesis"
+    depth: int | None = None, # depth of surrounding cells; None: 1
+) -> Verdict: # number: the jump that is left at the sharpest place, in E_c, at four times the depth
+    "Does the energy change continuously while a particle is dragged, across a face too?"
+    check_potential(potential), check_protocol(protocol)
+    return _continuity(potential, protocol, None if depth is None else check_number("depth", depth, integer=True, low=0))
+
+# %% ../nbs/03_diagnostics.ipynb #27b16f82
 def _bisect(energy, low, high):
     "The two ends of a tiny step, found by keeping the half with the larger change."
     v_low, v_high = energy([low, high])
@@ -411,7 +418,7 @@ def _bisect(energy, low, high):
         else: low, v_low = middle, v
     return low, high
 
-# %% ../nbs/03_diagnostics.ipynb #2e67d2e9
+# %% ../nbs/03_diagnostics.ipynb #fa8b1c1b
 def sharpness(
     potential: object, # the potential to test
     *,
@@ -425,7 +432,7 @@ def sharpness(
     largest = np.array([fourth_difference(path.y, m).max() for m in strides])
     return Curve("sharpness of the drag", strides * (path.x[1] - path.x[0]), {"largest fourth difference": largest}, "step ($R_c$)", "largest fourth difference ($E_c$)", potential, protocol, xscale="log", yscale="log")
 
-# %% ../nbs/03_diagnostics.ipynb #8d39ea5f
+# %% ../nbs/03_diagnostics.ipynb #822c385c
 def continuously_differentiable(
     potential: object, # the potential to judge
     *,
@@ -440,7 +447,7 @@ def continuously_differentiable(
     inside = f"inside the cell differences go like step^{p:.1f}" + ("" if p > 1.5 else ", a kink" if p > 0.5 else ", a jump")
     return Verdict(whole.holds and p > 1.5, p, inside if whole.holds else f"{inside}; not continuous: {whole.reason}", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #a8a5da0b
+# %% ../nbs/03_diagnostics.ipynb #54a20968
 RAYS = {"equilateral": [[0, 0], [1, 0], [0.5, math.sqrt(0.75)]], "on a line, 1 : 1": [[0, 0], [1, 0], [2, 0]], "on a line, 1 : 2": [[0, 0], [1, 0], [3, 0]], "thin": [[0, 0], [1, 0], [0.5, 0.02]]}
 
 def collapse(
@@ -457,7 +464,7 @@ def collapse(
     lines = {name: energy_per_particle(R * x, 1000 * R, potential, depth=0, protocol=protocol) for name, x in shapes.items()}
     return Curve("collapse", R * t, lines, "size ($R_c$)", "energy per particle ($E_c$)", potential, protocol, xscale="log", yscale="symlog")
 
-# %% ../nbs/03_diagnostics.ipynb #5570cebe
+# %% ../nbs/03_diagnostics.ipynb #8cd1a5ee
 def bounded_below(
     potential: object, # the potential to judge
     *,
@@ -471,7 +478,7 @@ def bounded_below(
         if v[-1] < 0 and last > 0.9 * before > 0: return Verdict(False, lowest, f"{name}: {v[-1]:.2g} at size {curve.x[-1]:.2g}, and still falling", curve)
     return Verdict(True, lowest, f"no ray leads below {lowest:.3g}", curve)
 
-# %% ../nbs/03_diagnostics.ipynb #39c4ab73
+# %% ../nbs/03_diagnostics.ipynb #3d802423
 PROPERTIES = {"converges": converges, "symmetric": symmetric, "repulsive": repulsive, "continuous": continuous,
               "continuously differentiable": continuously_differentiable, "bounded below": bounded_below}
 
@@ -497,7 +504,7 @@ class Verdicts:
         rows = [[name] + [Markup(self[name, p]._repr_html_()) for p in ("exact", "thesis")] for name in PROPERTIES]
         return html_table(rows, head=(_name(self.potential), 'protocol "exact"', 'protocol "thesis"'))
 
-# %% ../nbs/03_diagnostics.ipynb #3d802423
+# %% ../nbs/03_diagnostics.ipynb #4601def5
 def verdicts(
     potential: object, # the potential to judge: a built-in one or your own
     *,
@@ -509,7 +516,7 @@ def verdicts(
     return Verdicts(potential, {(name, protocol): judge(potential, protocol=protocol, **(dict(depth=depth) if name in takes_depth else {}))
                                 for name, judge in PROPERTIES.items() for protocol in ("exact", "thesis")})
 
-# %% ../nbs/03_diagnostics.ipynb #76054d27
+# %% ../nbs/03_diagnostics.ipynb #a318de95
 THESIS_VERDICTS = {
     "AreaPair": {"converges": False, "symmetric": False, "repulsive": True},
     "AreaPerimeter": {"converges": True, "symmetric": True, "repulsive": False},
@@ -536,7 +543,7 @@ class VerdictTable:
             if said: lines.append(["", "thesis, text"] + [_mark(said.get(p)) for p in PROPERTIES])
         return html_table(lines, head=("potential", "", *PROPERTIES))
 
-# %% ../nbs/03_diagnostics.ipynb #a318de95
+# %% ../nbs/03_diagnostics.ipynb #04ffe646
 def verdict_table(
     potentials=None, # the potentials to judge; None: the four candidates of the thesis
     *,
