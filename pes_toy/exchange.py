@@ -143,9 +143,10 @@ def save_figure(
     axes = plot if hasattr(plot, "savefig") else np.ravel(np.asarray(plot, dtype=object))[0]
     figure = getattr(axes, "figure", axes)
     if not hasattr(figure, "savefig"): raise TypeError(f"plot must be Axes or a Figure of matplotlib, got {type(plot).__name__}; give what a plot returned")
-    try: settings = json.dumps(_settings_of(made_with))
+    settings = _settings_of(made_with)
+    try: text = json.dumps(settings)
     except TypeError as error: raise TypeError(f"made_with must hold plain values (numbers, text, lists, dictionaries): {error}") from error
-    whole_file(path, lambda temporary: figure.savefig(temporary, dpi=dpi, metadata={where: settings, program: f"pes_toy {__version__}"}))
+    whole_file(path, lambda temporary: figure.savefig(temporary, dpi=dpi, metadata={where: text, program: f"pes_toy {__version__}"}))
     return Path(path)
 
 # %% ../nbs/11_exchange.ipynb #84662f37
