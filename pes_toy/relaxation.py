@@ -113,6 +113,67 @@ def _moved_energy(x, images, p, at, w, offsets, kind, q, w2, w3, reach, stale, d
     return 2.0 * w2 * pairs + 6.0 * w3 * triangles
 
 # %% ../nbs/04_relaxation.ipynb #947e2dcc
+@kernel(inline=True)
+def _listed(x, y, count, dx, dy, r2, reach2):
+    "Adds a place to the list, if it is within reach. Returns the number of places."
+    dx[count], dy[count], r2[count] = x, y, x * x + y * y
+    return count + (r2[count] < reach2)
+
+@kernel(inline=True)
+def _strong_and_weak(x, images, p, at, w, offsets, reach2, stale, dx, dy, dist):
+    "Lists what particle p would see from the point `at` in a plane, strong places first. Returns how many of these, and of all."
+    N, middle, count = len(x), len(offsets) // 2, 0
+    for j in range(N):
+        for k in range(middle if stale else 0, middle + 1 if stale else len(offsets)):
+            if j != p: count = _listed(x[j, 0] - at[0] + w * offsets[k, 0], x[j, 1] - at[1] + w * offsets[k, 1], count, dx, dy, dist, reach2)
+    strong = count
+    for j in range(N if stale else 1):
+        u, v = (images[j, 0] - at[0], images[j, 1] - at[1]) if stale else (0.0, 0.0)
+        for k in range(len(offsets)):
+            if k != middle: count = _listed(u + w * offsets[k, 0], v + w * offsets[k, 1], count, dx, dy, dist, reach2)
+    for i in range(count): dist[i] = math.sqrt(dist[i])
+    return strong, count
+
+# %% ../nbs/04_relaxation.ipynb #baf51b53
+@kernel
+def _triangles_with(a, last, dx, dy, dist, q, value):
+    "Equation 10 (n = 6, in E_c) of the triangles of the point, place a and each of the first `last` places."
+    x, y, r, R_c, R_0, c0, c1 = dx[a], dy[a], dist[a], q[1], q[3], q[4], q[5]
+    for b in range(last):
+        u, v = dx[b] - x, dy[b] - y
+        s = (r + dist[b] + math.sqrt(u * u + v * v)) * (1.0 / 3.0)
+        z = R_c / s
+        z = z * z
+        z = z * z * z
+        e = z * (z - 2.0) + c0 + c1 * s
+        value[b] = e if s < R_0 else 0.0
+
+@kernel(inline=True)
+def _sum(value, n):
+    "The sum of the first n values, as four sums that do not wait for each other."
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for i in range(0, n - 3, 4):
+        a += value[i]
+        b += value[i + 1]
+        c += value[i + 2]
+        d += value[i + 3]
+    for i in range(n // 4 * 4, n): a += value[i]
+    return (a + b) + (c + d)
+
+@kernel
+def _moved_in_plane(x, images, p, at, w, offsets, q, w2, w3, reach, stale, dx, dy, dist, value):
+    "`_moved_energy` for equation 10 with n = 6 in two dimensions."
+    strong, count = _strong_and_weak(x, images, p, at, w, offsets, reach * reach, stale, dx, dy, dist)
+    pairs, triangles = 0.0, 0.0
+    for a in range(count):
+        weak = a >= strong
+        if w2 != 0.0 and (stale or not weak): pairs += (0.5 if weak else 1.0) * _pair_value(MODIFIED, q, dist[a])
+        last = strong if weak and not stale else a
+        _triangles_with(a, last, dx, dy, dist, q, value)
+        triangles += _sum(value, last) * ((1.0 / 3.0 if stale else 0.5) if weak else 1.0)
+    return 2.0 * w2 * pairs + 6.0 * w3 * q[0] * triangles
+
+# %% ../nbs/04_relaxation.ipynb #8d54b68b
 LIVE, STALE, WHOLE = range(3)
 
 @kernel(inline=True)
@@ -125,7 +186,7 @@ def _step(x, p, w, max_delta, state, row, at):
         elif t > w: t = t - w
         at[c] = t
 
-# %% ../nbs/04_relaxation.ipynb #baf51b53
+# %% ../nbs/04_relaxation.ipynb #15521cfc
 @kernel
 def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted):
     "The descent of one configuration, in place. accepted: per epoch (or empty). Returns the accepted steps as bits, the last one lowest."
@@ -134,7 +195,7 @@ def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, stat
     disp, dist, tag = np.empty((most, d)), np.empty(most), np.empty(most, np.bool_)
     owner, at, row = np.empty(most, np.int64), np.empty(d), np.empty((1, 1))
     images, old, known = x.copy(), np.empty(N), np.zeros(N, np.bool_)
-    bits = np.uint64(0)
+    plane, flat, bits = kind == MODIFIED and q[2] == 6.0 and d == 2, np.empty((3, most)), np.uint64(0)
     if how == WHOLE: old[0] = _cell_energy(x, w, offsets, kind, q, w2, w3, reach, FULL, disp, dist, owner, tag)
     for epoch in range(epochs):
         for p in range(N):
@@ -144,8 +205,11 @@ def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, stat
                 for c in range(d): at[c], x[p, c] = x[p, c], at[c]
                 new = _cell_energy(x, w, offsets, kind, q, w2, w3, reach, FULL, disp, dist, owner, tag)
             else:
-                if not known[p]: old[p] = _moved_energy(x, images, p, x[p], w, offsets, kind, q, w2, w3, reach, how == STALE, disp, dist, tag)
-                new = _moved_energy(x, images, p, at, w, offsets, kind, q, w2, w3, reach, how == STALE, disp, dist, tag)
+                for now in range(1 if known[p] else 0, 2):                           # the energy before, where it is not known, and after
+                    here = at if now == 1 else x[p]
+                    if plane: new = _moved_in_plane(x, images, p, here, w, offsets, q, w2, w3, reach, how == STALE, flat[0], flat[1], dist, flat[2])
+                    else: new = _moved_energy(x, images, p, here, w, offsets, kind, q, w2, w3, reach, how == STALE, disp, dist, tag)
+                    if now == 0: old[p] = new
             keep = new <= old[before]
             if how == WHOLE and not keep:
                 for c in range(d): x[p, c] = at[c]
@@ -158,14 +222,14 @@ def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, stat
             if len(accepted) > 0: accepted[epoch] += keep
     return bits
 
-# %% ../nbs/04_relaxation.ipynb #5028ac10
+# %% ../nbs/04_relaxation.ipynb #8962f32b
 @kernel(inline=True)
 def _pair_row(i, j):
     "The row of a pair in a table of unordered pairs."
     low, high = min(i, j), max(i, j)
     return high * (high - 1) // 2 + low
 
-# %% ../nbs/04_relaxation.ipynb #80c3ae86
+# %% ../nbs/04_relaxation.ipynb #89a4a7e5
 @kernel(inline=True)
 def _triple_row(i, j, k):
     "The row of a triangle in a table of unordered triples."
@@ -173,7 +237,7 @@ def _triple_row(i, j, k):
     middle = i + j + k - low - high
     return high * (high - 1) * (high - 2) // 6 + middle * (middle - 1) // 2 + low
 
-# %% ../nbs/04_relaxation.ipynb #8d54b68b
+# %% ../nbs/04_relaxation.ipynb #4b375866
 @kernel(inline=True)
 def _lane_distances(pos, new, w, near, a, j):
     "Shortest distance from the proposed position to particle j and its two components, into the first three parts of near[a]."
@@ -188,7 +252,7 @@ def _lane_distances(pos, new, w, near, a, j):
         near[a, LANES + l] = t
         near[a, 2 * LANES + l] = v
 
-# %% ../nbs/04_relaxation.ipynb #3274ff1e
+# %% ../nbs/04_relaxation.ipynb #794e9abd
 @kernel(inline=True)
 def _unrolled(x, y, z, w):
     "Of three shortest distances along one axis: do they wind around the cell, and the extents of the triangle for the two best ways to unroll it."
@@ -202,7 +266,7 @@ def _unrolled(x, y, z, w):
     second = w - middle
     return winds, first * first, second * second
 
-# %% ../nbs/04_relaxation.ipynb #8962f32b
+# %% ../nbs/04_relaxation.ipynb #ea0c2f38
 @kernel(inline=True)
 def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
     "Mean side of the triangle p, j, k; whether it closes; and the bound that tells if other images may matter (look < 9/4 R_0^2)."
@@ -219,7 +283,7 @@ def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
         look[row, l] = x if mean < R_0 else 1e300
         closed[row, l] = 0.0 if opens else 1.0
 
-# %% ../nbs/04_relaxation.ipynb #4b375866
+# %% ../nbs/04_relaxation.ipynb #9c18da11
 @kernel(inline=True)
 def _lane_look(look, limit, hits):
     "Lists the entries of a table (flat) that need a second look; returns how many."
@@ -257,7 +321,7 @@ def _lane_images(gathered, n, means):
         means[2, i] = (math.sqrt(d + g) + math.sqrt(e + h) + math.sqrt(f + k)) * third
         means[3, i] = (math.sqrt(d + o) + math.sqrt(e + r) + math.sqrt(f + t)) * third
 
-# %% ../nbs/04_relaxation.ipynb #794e9abd
+# %% ../nbs/04_relaxation.ipynb #2257de0b
 @kernel(inline=True)
 def _lane_energies(s, row, v, at, begin, weight, closed, q, length):
     "Weighted energies (equation 10, n = 6) of the mean sides s[row], into v[at] from column `begin`; zero where a triangle does not close."
@@ -269,7 +333,7 @@ def _lane_energies(s, row, v, at, begin, weight, closed, q, length):
         t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
         v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
 
-# %% ../nbs/04_relaxation.ipynb #fb8e00ab
+# %% ../nbs/04_relaxation.ipynb #91b50369
 @kernel(inline=True)
 def _lane_add(new, row, old, at, begin, after, before):
     "Adds a row of new and of known terms."
@@ -277,13 +341,13 @@ def _lane_add(new, row, old, at, begin, after, before):
         after[l] += new[row, begin + l]
         before[l] += old[at, begin + l]
 
-# %% ../nbs/04_relaxation.ipynb #9c18da11
+# %% ../nbs/04_relaxation.ipynb #b86ea480
 @kernel(inline=True)
 def _lane_keep(new, row, table, at, mask, length):
     "Writes the bits of a row into a table where the step is kept."
     for l in range(length): table[at, l] = (new[row, l] & mask[l]) | (table[at, l] & ~mask[l])
 
-# %% ../nbs/04_relaxation.ipynb #c0a5d712
+# %% ../nbs/04_relaxation.ipynb #c1923a38
 @kernel(inline=True)
 def _lane_step(pos, new, w, p, max_delta):
     "Proposed positions from the uniform numbers in `new`."
@@ -294,7 +358,7 @@ def _lane_step(pos, new, w, p, max_delta):
             t = t - w[l] if t > w[l] else t
             new[c, l] = t
 
-# %% ../nbs/04_relaxation.ipynb #474b74c6
+# %% ../nbs/04_relaxation.ipynb #e47e7531
 @kernel
 def _places(N, p, pairs, triples, opposite, corners):
     "For a move of particle p: the rows of its pairs and triangles in the tables, of the pair opposite to it in each triangle, and the other corners."
@@ -308,7 +372,7 @@ def _places(N, p, pairs, triples, opposite, corners):
             corners[row, 0], corners[row, 1] = j, k
             row += 1
 
-# %% ../nbs/04_relaxation.ipynb #91b50369
+# %% ../nbs/04_relaxation.ipynb #8ebcba8b
 @kernel(inline=True)
 def _lane_begin(x, w, which, block, seed, share, first, state, width, pos, lane_bits):
     "Loads 32 configurations and their streams; the last one fills up the lanes that are left."
@@ -338,7 +402,7 @@ def _lane_gather(pos, new, width, corners, hits, count, gathered):
         gathered[4, i] = width[l]
     return (count + 7) // 8 * 8
 
-# %% ../nbs/04_relaxation.ipynb #b86ea480
+# %% ../nbs/04_relaxation.ipynb #3699a1b4
 @kernel
 def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
     "The descent of 2-D configurations x[which] (modified Lennard-Jones with n = 6, w at least 9/4 R_0), in place, 32 at a time; also their energies per particle."
@@ -397,7 +461,7 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
                 for l in range(min(LANES, M - block)): accepted[which[block + l], step // N] -= mask[l]
         _lane_end(x, which, block, pos, lane_bits, far, e, bits, energy)
 
-# %% ../nbs/04_relaxation.ipynb #c9f361d6
+# %% ../nbs/04_relaxation.ipynb #9dca4511
 @kernel
 def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits):
     "The descent of any configurations x[which], one after another, in place."
@@ -411,7 +475,7 @@ def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, ma
                     x[m, i, c] = row[0, 0] * w[m]
         bits[m] = _descend(x[m], w[m], offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted[m])
 
-# %% ../nbs/04_relaxation.ipynb #8ebcba8b
+# %% ../nbs/04_relaxation.ipynb #1f820024
 @kernel
 def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f):
     "N v of one configuration (n > 0: through n boxes), with forces."
@@ -422,7 +486,7 @@ def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, o
         return _boxed_energy(x, w, n, g, kind, q, w2, w3, reach, True, f)
     return _cell_forces(x, w, offsets, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
 
-# %% ../nbs/04_relaxation.ipynb #3699a1b4
+# %% ../nbs/04_relaxation.ipynb #449b02b3
 @kernel
 def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
     "FIRE for one configuration, in place."
@@ -459,7 +523,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             best[:] = x
     x[:] = best
 
-# %% ../nbs/04_relaxation.ipynb #e7ff85cc
+# %% ../nbs/04_relaxation.ipynb #6cc173f6
 @kernel
 def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta, seed, share, first, random_start):
     "FIRE for configurations x[which], in place."
@@ -473,9 +537,9 @@ def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, m
                     x[m, i, c] = row[0, 0] * w[m]
         _fire(x[m], w[m], offsets, n[m], kind, q, w2, w3, reach, mode, epochs, max_delta)
 
-# %% ../nbs/04_relaxation.ipynb #67077373
+# %% ../nbs/04_relaxation.ipynb #4feb667f
 RELAXERS = ("descent", "fire")
-_ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
+_ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _listed, _strong_and_weak, _triangles_with, _sum, _moved_in_plane, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
 _own = types.SimpleNamespace(**{k.__name__: k for k in _ALL})
 
 def relaxers_of(potential):
@@ -486,7 +550,7 @@ def relaxers_of(potential):
         potential._cache["relaxation"] = rebuild(_ALL, {**vars(pes_toy.energy), **globals()}, **potential.functions)
     return potential._cache["relaxation"]
 
-# %% ../nbs/04_relaxation.ipynb #1f820024
+# %% ../nbs/04_relaxation.ipynb #165a2552
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
@@ -508,7 +572,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
         in_threads(run, these, workers, 8)
     return accepted, bits, energy
 
-# %% ../nbs/04_relaxation.ipynb #449b02b3
+# %% ../nbs/04_relaxation.ipynb #eafbce35
 @dataclass(frozen=True)
 class Relaxation(Shown):
     "What `relax` returns."
@@ -541,7 +605,7 @@ class Relaxation(Shown):
         if rate.size and not np.isnan(rate).all(): said.append(("acceptance", f"{100 * rate[:, 0].mean():.3g} % in the first epoch, {100 * rate[:, -1].mean():.3g} % in the last"))
         return said
 
-# %% ../nbs/04_relaxation.ipynb #6cc173f6
+# %% ../nbs/04_relaxation.ipynb #a5344509
 def relax(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -568,7 +632,7 @@ def relax(
     pick = (lambda a: a[0]) if single else (lambda a: a)
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
-# %% ../nbs/04_relaxation.ipynb #fc58744e
+# %% ../nbs/04_relaxation.ipynb #0edb7835
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
     if relaxer not in RELAXERS: raise ValueError(f"relaxer must be 'descent' or 'fire', got {relaxer!r}")
