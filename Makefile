@@ -13,7 +13,7 @@ ARGS ?=
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(NETWORKS) ## make the thesis's training database, train a network on it, judge that on fresh configurations; all in demo/, with pictures
+demo: $(NETWORKS) ## make a database with the thesis's settings, train a network on it, judge that on fresh configurations; all in demo/, with pictures
 	mkdir -p demo
 	$(BIN)/pes_toy generate demo/database.parquet
 	$(BIN)/pes_toy info demo/database.parquet --pictures demo
@@ -33,7 +33,7 @@ docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, els
 	@if command -v quarto >/dev/null; then touch README.md && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
 
 bench: $(DEV) ## run benchmarks/*.py
-	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/timing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8 anew
 	$(BIN)/python -c "from pes_toy.experiments import figures; figures('nbs/results')"

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = Path("docs/readme")
 HIDDEN = re.compile(r"^#\|\s*(hide|export|exporti|default_exp|include:\s*false)\b", re.M)
 UNSEEN = re.compile(r"^#\|\s*echo:\s*false", re.M)
+ALT = re.compile(r"^#\|\s*fig-alt:\s*(.+)", re.M)
 DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
 
 
@@ -22,6 +23,7 @@ def readme(notebook=ROOT / "nbs" / "index.ipynb"):
     "The text of README.md and its pictures, {name: bytes}, as the notebook's stored outputs have them."
     nb = nbformat.read(notebook, as_version=4)
     nb.cells = [c for c in nb.cells if c.cell_type != "raw" and not (c.cell_type == "code" and HIDDEN.search(c.source))]
+    sources = [cell.source for cell in nb.cells]
     for cell in nb.cells:
         if cell.cell_type == "code":
             if UNSEEN.search(cell.source): cell.metadata["transient"] = {"remove_source": True}
@@ -30,7 +32,9 @@ def readme(notebook=ROOT / "nbs" / "index.ipynb"):
     nb.metadata["language_info"] = {"name": "python"}
     text, resources = MarkdownExporter().from_notebook_node(nb)
     text = re.sub(r"<style scoped>.*?</style>\n*", "", text, flags=re.S)  # GitHub shows pandas' style sheets as text
-    for name in resources["outputs"]: text = text.replace(f"]({name})", f"]({PICTURES}/{name})")
+    for name in resources["outputs"]:
+        said = ALT.search(sources[int(name.split("_")[1])])
+        text = text.replace(f"![png]({name})", f"![{said[1] if said else 'picture'}]({PICTURES}/{name})")
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
 
 

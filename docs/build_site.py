@@ -69,6 +69,7 @@ def translate_cell(cell):
         text = re.sub(r"\{target=[^}]*\}", "{.source}", "\n\n".join(texts))  # site.css places the links to the source
         return nbformat.v4.new_markdown_cell(text.removeprefix("---"))
     if options.get("output") == "false": cell.outputs = []
+    if "fig-alt" in options: cell.metadata["mystnb"] = {"image": {"alt": options["fig-alt"]}}
     cell.metadata["tags"] = (["remove-input"] if options.get("echo") == "false" else
                              ["hide-input"] if options.get("code-fold") in ("true", "show") else [])
     for output in cell.outputs:

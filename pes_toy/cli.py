@@ -141,6 +141,7 @@ def _network_pictures(network, db):
     if (network.n_particles, network.dimension) == (4, 2) and db.spec is not None:
         low, high = network.about["widths"]
         drawn["drag"] = lambda: _drag_picture(network, min(max(5.0, low), high))
+    elif (network.n_particles, network.dimension) == (4, 2): warnings.warn("there is no picture of a drag test, for the potential of this database is not known")
     return drawn
 
 def _drag_picture(network, width):
@@ -158,7 +159,15 @@ def _files(args):
     if len(files) > 1: raise ValueError(f"{files[-1]!r} is one file too many; give " + ("DATABASE and OUT.parquet" if args.fresh is None else "either a DATABASE or --fresh SEED, and OUT.parquet"))
     if args.forces and not files: raise ValueError("--forces writes forces to OUT.parquet; name that file too")
     if args.n_configurations is not None and args.fresh is None: raise ValueError("--n-configurations belongs to --fresh SEED; a DATABASE is judged as a whole")
-    return database, _writable(files[0], ".parquet") if files else None
+    return database, _for_predictions(files[0], database) if files else None
+
+def _for_predictions(path, database):
+    "OUT.parquet, if that is no database of its own: predictions may replace predictions, and be added to DATABASE itself."
+    path = _writable(path, ".parquet")
+    if not path.exists() or (database and Path(database).exists() and path.samefile(database)): return path
+    from pes_toy.database import load
+    if "predicted_energy" not in load(path).extra: raise ValueError(f"{str(path)!r} exists and holds no predictions, so it is not replaced; " + ("with --fresh there is no DATABASE, and the file is the one to write. Choose another name" if database is None else "choose another name"))
+    return path
 
 def _fresh(network, seed, n_configurations):
     "Configurations that the network has not seen, with forces where there are such."
@@ -180,17 +189,8 @@ def _predict(args):
     from pes_toy.networks import load_network
     (database, out), network = _files(args), load_network(args.network)
     db = load(database) if args.fresh is None else _fresh(network, args.fresh, 10_000 if args.n_configurations is None else args.n_configurations)
-    _compare_truths(network, db)
     print(f"{db!r}\n{score(network, db)!r}")
     if out: print(f"written to {_with_predictions(network, db, args.forces).save(out)}")
-
-def _compare_truths(network, db):
-    "Warns where a network is judged on energies of another kind than it was trained on."
-    if network.about.get("database") is None or db.spec is None: return
-    kind = lambda spec, labels: {"potential": spec["potential"], "protocol": labels or spec["protocol"]}
-    learned, judged = kind(network.about["database"], network.about.get("labels")), kind(db.spec.to_dict(), db.about.get("labels"))
-    for name in learned:
-        if learned[name] != judged[name]: warnings.warn(f"the network was trained with the {name} {learned[name]}, and is judged on {judged[name]}")
 
 def _with_predictions(network, db, with_forces):
     "The database with predicted energies (M, 1) and, if asked, forces (M, N d); those of another network are replaced."
@@ -219,9 +219,11 @@ def _options(parser, texts, **more):
 
 def _quiet(parser): parser.add_argument("--quiet", action="store_true", help="print nothing")
 
+PRESETS = {"thesis": "as published", "thesis-widths": "figure 14, 86 widths", "diverse": "0 to 80 epochs and forces, the one that knows the slopes", "recommended": "symmetry functions and forces, the best here"}
+
 def _sources(parser, presets):
     "The options of where settings come from."
-    parser.add_argument("--preset", choices=presets, default="default", help="settings to start from")
+    parser.add_argument("--preset", choices=presets, default="default", help="settings to start from: " + "; ".join(f"{name}, {PRESETS[name]}" for name in presets if name in PRESETS))
     parser.add_argument("--settings", metavar="FILE.toml", help="settings in a TOML file; they win over the preset, options win over them")
 
 # %% ../nbs/10_cli.ipynb #b7c52923
@@ -308,6 +310,9 @@ def main(
         except KeyboardInterrupt as stop:
             print(f"stopped; {str(stop) or 'nothing was written'}", file=sys.stderr)
             return 130
+        except BrokenPipeError:                                          # `| head` has seen enough
+            sys.stdout = open(os.devnull, "w")
+            return 1
         except (ValueError, TypeError, OSError, ImportError) as error:
             print(f"pes_toy: {line(error)}", file=sys.stderr)
             return 1

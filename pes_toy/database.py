@@ -113,6 +113,7 @@ def _potential_from_dict(settings):
     "The potential from its name or dictionary."
     given = dict(type=settings) if isinstance(settings, str) else dict(settings)
     kind = given.pop("type", None)
+    if kind == "Potential": raise ValueError(f"the potential {given.get('name')!r} is somebody's own, which settings cannot hold; put the Potential itself in its place")
     if kind not in _BUILT_IN: raise ValueError(f"potential must be one of {', '.join(_BUILT_IN)}, got {kind!r}; a potential of your own can be given in Python only")
     try: return _BUILT_IN[kind](**given)
     except TypeError as error: raise ValueError(f"potential {kind} does not take these parameters: {given}; it takes {[f.name for f in dataclasses.fields(_BUILT_IN[kind])]}") from error
@@ -325,6 +326,7 @@ def estimate(
     workers: int | None = None, # threads; None: all cores
 ) -> Estimate: # what it will take
     "Time and memory of a database, from a few configurations of its first, middle and last share."
+    if not isinstance(spec, DatabaseSpec): raise TypeError(f"spec must be a DatabaseSpec, got {spec!r}; make one with DatabaseSpec(...)")
     shares = [s for s in spec.shares() if s[2]]
     pilots, n = sorted({0, len(shares) // 2, len(shares) - 1}), 128 if spec.n_particles <= 8 else 8
     rate = []
@@ -404,7 +406,7 @@ def _to_parquet(db, path):
     whole_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 # %% ../nbs/05_database.ipynb #339d9505
-def _from_table(table, header):
+def _from_table(table, header, potential):
     "The database in a table; ValueError, KeyError or TypeError if table and header do not belong together."
     import pyarrow as pa
     if header["schema"] > SCHEMA: raise ValueError(f"it has schema version {header['schema']}, this package reads up to {SCHEMA} (update pes_toy)")
@@ -414,23 +416,25 @@ def _from_table(table, header):
     tail = lambda name: (N, d) if name in ("positions", "forces") else (table.schema.field(name).type.list_size,) if ":" in name else ()
     columns = {name: array(name).reshape((M, *tail(name))) for name in table.column_names}
     extra = {name.split(":", 1)[1]: columns.pop(name) for name in list(columns) if name.startswith("extra:")}
-    db = Database(**columns, extra=extra, about=header["about"], spec=_spec_or_none(header["spec"]))
+    db = Database(**columns, extra=extra, about=header["about"], spec=_spec_or_none(header["spec"], potential))
     if _content_hash(db) != header["hash"]: raise ValueError("its hash differs")
     return db
 
-def _from_parquet(path):
+def _from_parquet(path, potential):
     "Reads and checks such a file."
     import pyarrow as pa, pyarrow.parquet as pq
     try: table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error: raise ValueError(f"{str(path)!r} is no Parquet file, damaged or cut short: {error}; make it again with generate") from error
     if b"pes_toy" not in (table.schema.metadata or {}): raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas and use Database.from_arrays")
-    try: return _from_table(table, json.loads(table.schema.metadata[b"pes_toy"]))
+    try: return _from_table(table, json.loads(table.schema.metadata[b"pes_toy"]), potential)
     except (KeyError, TypeError, AttributeError, ValueError) as error: raise ValueError(f"{str(path)!r} does not hold what was written: {error}; make it again with generate") from error
 
-def _spec_or_none(settings):
-    "The stored specification; None where it was unknown or held a potential of the user's own."
-    if settings is None or settings["potential"]["type"] == "Potential": return None
-    return DatabaseSpec.from_dict(settings)
+def _spec_or_none(settings, potential):
+    "The stored specification; None where it was unknown, or held a potential of the user's own that is not given again."
+    if settings is None: return None
+    if settings["potential"]["type"] != "Potential": return DatabaseSpec.from_dict(settings)
+    if potential is not None: return DatabaseSpec.from_dict({**settings, "potential": potential})
+    warnings.warn(f"the database was made with a potential of somebody's own, {settings['potential']['name']!r}, so its specification is left out; load(path, potential=...) takes it up again", stacklevel=5)
 
 # %% ../nbs/05_database.ipynb #8d51e603
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width", depthOfSurroundingCells="depth", numberOfSurroundingCells="depth", potentialEnergy="energy")
@@ -467,11 +471,13 @@ def _from_json(path):
 # %% ../nbs/05_database.ipynb #4925eb41
 def load(
     path, # a .parquet file of this package, or a .json file in the thesis's layout
+    potential=None, # the potential of your own that the database was made with, which files cannot hold
 ) -> Database: # the database
     "Read a database. Raises FileNotFoundError, or ValueError for a file that is foreign, damaged or cut short."
     path, suffix = _suffix(path)
     if not path.is_file(): raise FileNotFoundError(f"there is no file {str(path)!r}; check the name, or make it with generate(...).save({str(path)!r})")
-    return _from_parquet(path) if suffix == ".parquet" else _from_json(path)
+    if potential is not None: check_potential(potential)
+    return _from_parquet(path, potential) if suffix == ".parquet" else _from_json(path)
 
 def concat(
     databases, # databases with the same number of particles and dimensions
@@ -527,10 +533,11 @@ def _brief(self):
     s = self.statistics()
     if not len(self): return f"Database: empty, for configurations of {s['particles']} particles in {s['dimension']}-D"
     widths = f"width {s['width_low']:g}" if s["widths"] == 1 else f"{s['widths']} widths {s['width_low']:g} to {s['width_high']:g}"
-    return f"Database: {s['configurations']:,} configurations of {s['particles']} particles in {s['dimension']}-D, {widths}; energy {s['energy_min']:.3g} to {s['energy_max']:.3g}, median {s['energy_median']:.3g}" + ("" if self.forces is None else "; with forces")
+    return f"Database: {s['configurations']:,} configuration{'s' * (len(self) != 1)} of {s['particles']} particle{'s' * (s['particles'] != 1)} in {s['dimension']}-D, {widths}; energy {s['energy_min']:.3g} to {s['energy_max']:.3g}, median {s['energy_median']:.3g}" + ("" if self.forces is None else "; with forces")
 
 def _html(self):
     rows = [(name.replace("_", " "), f"{value:,.6g}") for name, value in self.statistics().items()]
+    if len(np.unique(self.width)) == 1: rows[3:6] = [("width", rows[4][1])]
     made = "unknown" if self.spec is None else self.spec.changed()
     return html_table(rows, note=f"made with: {made}; energies per particle in E_c, lengths in R_c")
 
@@ -546,8 +553,10 @@ def _plot_histogram(self, ax=None, bins=100, keep=0.995):
     "Distribution of the energies (figure 14a); the highest 1 - keep are left out. Returns the Axes."
     if not len(self): raise ValueError("the database is empty; there is nothing to draw")
     ax = _axes(ax)
-    ax.hist(self.energy[self.energy <= np.quantile(self.energy, keep)], bins=bins)
-    ax.set(xlabel="energy per particle ($E_c$)", ylabel="configurations")
+    shown = self.energy <= np.quantile(self.energy, keep)
+    ax.hist(self.energy[shown], bins=bins)
+    left = f", without the highest {100 * (1 - shown.mean()):.2g} %, up to {self.energy.max():.4g}" * (not shown.all())
+    ax.set(xlabel=f"energy per particle ($E_c${left})", ylabel="configurations")
     return ax
 
 # %% ../nbs/05_database.ipynb #bd9cb374

@@ -4,14 +4,15 @@
 
 # %% ../nbs/11_exchange.ipynb #1351fd60
 from __future__ import annotations
-import json, re
+import dataclasses, json, os, re
 from pathlib import Path
 import numpy as np
 from . import __version__
 from .database import Database, DatabaseSpec, whole_file
 from .energy import check_potential, energy_and_forces
 from .experiments import Experiment, Sweep
-from .lattice import Settings
+from .explore import Explorer, View
+from .lattice import Settings, check_number, needs
 from .networks import Predictor
 
 # %% auto #0
@@ -22,8 +23,7 @@ THICKNESS = 1.0 # of the cell in directions without images, in R_c; nothing depe
 
 def _ase():
     "The package, or an error that says how to install it."
-    try: import ase
-    except ImportError as error: raise ImportError(f"this needs ASE ({error}); install it with: pip install \"pes_toy[ase]\"") from error
+    with needs("ase", "this needs ASE"): import ase
     return ase
 
 def _padded(x, d):
@@ -119,27 +119,40 @@ def _settings_of(made_with):
     if isinstance(made_with, Settings): return dict(training=made_with.to_dict())
     if isinstance(made_with, Predictor): return dict(training=made_with.spec.to_dict() if hasattr(made_with, "spec") else repr(made_with), database=made_with.about.get("database"))
     if isinstance(made_with, Experiment): return dict(experiment=dict(name=made_with.name, **made_with.to_dict()))
+    if isinstance(made_with, View):
+        names = dict.fromkeys([f.name for f in dataclasses.fields(made_with)] + [c.name for c in made_with.controls() if c.kind not in ("button", "job")])
+        return dict(view=type(made_with).__name__, **{name: _plain(getattr(made_with, name)) for name in names})
     if isinstance(made_with, Sweep): return dict(sweep=[dict(name=e.name, repeats=len(results), **e.to_dict()) for e, results in made_with.runs])
     raise TypeError(f"made_with must be a Database, a network, an Experiment, a Sweep, their settings or a dictionary, got {type(made_with).__name__}; put what matters into a dictionary")
+
+def _plain(value):
+    "A setting of a view as a plain value."
+    if value is None or isinstance(value, (bool, int, float, str)): return value
+    if isinstance(value, (tuple, list, np.ndarray)): return np.asarray(value).tolist()
+    return _settings_of(value) if isinstance(value, (Database, Predictor)) else repr(value)
 
 FIELDS = {".png": ("Description", "Software"), ".svg": ("Description", "Creator"), ".pdf": ("Subject", "Creator")}     # what formats call settings and program
 
 def _format(path):
     "The suffix of a picture that can hold settings."
+    if not isinstance(path, (str, os.PathLike)): raise TypeError(f"path must be the name of a file, got {path!r}; the order is save_figure(plot, path, made_with)")
     suffix = Path(path).suffix.lower()
     if suffix not in FIELDS: raise ValueError(f"path must end in {', '.join(FIELDS)}, got {str(path)!r}; choose one of them")
     return suffix
 
 # %% ../nbs/11_exchange.ipynb #1ce0796d
 def save_figure(
-    plot, # what a plot returned: Axes, an array of Axes, or a Figure
+    plot, # what a plot returned (Axes, an array of Axes, or a Figure), or an explorer or its view
     path, # where to: .png, .svg or .pdf
-    made_with, # a Database, a network, an Experiment, a Sweep, their settings, or a dictionary of plain values
+    made_with=None, # a Database, a network, an Experiment, a Sweep, their settings, or a dictionary of plain values; an explorer knows its own
     *,
     dpi: float = 150, # dots per inch of a .png
 ) -> Path: # the path
     "Save a picture, completely or not at all, with the settings of what it shows in its metadata."
     where, program = FIELDS[_format(path)]
+    dpi = check_number("dpi", dpi, above=0)
+    view = plot.view if isinstance(plot, Explorer) else plot
+    if isinstance(view, View): plot, made_with = view.drawn(dpi), view if made_with is None else made_with
     axes = plot if hasattr(plot, "savefig") else np.ravel(np.asarray(plot, dtype=object))[0]
     figure = getattr(axes, "figure", axes)
     if not hasattr(figure, "savefig"): raise TypeError(f"plot must be Axes or a Figure of matplotlib, got {type(plot).__name__}; give what a plot returned")
@@ -172,5 +185,6 @@ def figure_settings(
 ) -> dict: # plain values
     "The settings in the metadata of a picture."
     _format(path)
+    if not Path(path).is_file(): raise FileNotFoundError(f"there is no file {str(path)!r}; check the name")
     try: return dict(json.loads(_described(path)))
     except (TypeError, ValueError, SyntaxError) as error: raise ValueError(f"{str(path)!r} does not say how it was made; save_figure writes pictures that do") from error

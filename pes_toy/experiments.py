@@ -11,7 +11,7 @@ import numpy as np
 from .database import Database, DatabaseSpec, generate, progress_bar, whole_file
 from .descriptors import Descriptor, _best_time
 from .energy import energy_and_forces, energy_per_particle
-from .lattice import Settings, Shown, check_number
+from .lattice import Settings, Shown, check_number, needs
 from .networks import (DivergedError, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, check_choice, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
 
 # %% auto #0
@@ -40,13 +40,32 @@ class Scores(Shown):
     def _title(self): return f"Scores on {self.n_configurations:,} configurations"
 
 # %% ../nbs/08_experiments.ipynb #2fca34fe
+def _outside(model, db):
+    "What of a database is unlike what a model was trained on, a sentence for each."
+    about, said = model.about, []
+    if about.get("database") and db.spec is not None:
+        kind = lambda spec, labels: {"potential": spec["potential"], "protocol": labels or spec["protocol"]}
+        learned, judged = kind(about["database"], about.get("labels")), kind(db.spec.to_dict(), db.about.get("labels"))
+        said += [f"the network was trained with the {name} {learned[name]}, and is judged on {judged[name]}" for name in learned if learned[name] != judged[name]]
+    low, high = about.get("widths", (0.0, math.inf))
+    if db.width.min() < low * (1 - 1e-9) or db.width.max() > high * (1 + 1e-9): said.append(f"the network was trained on widths from {low:g} to {high:g}, and is judged from {db.width.min():g} to {db.width.max():g}: it extrapolates")
+    if db.positions.shape[1] != model.n_particles: said.append(f"the network was trained on {model.n_particles} particles in a cell, and is judged on {db.positions.shape[1]}: other densities are new to it")
+    return said
+
+def _quietly(run, *arguments):
+    "A call without warnings, where everything that they say is known."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return run(*arguments)
+
+# %% ../nbs/08_experiments.ipynb #43a59c35
 def score(
     model: Predictor, # a Network, a baseline or a model of your own
     database: Database, # the truth; forces are judged where it has some
 ) -> Scores:
     "Judge predictions against a database that was not trained on."
     if not isinstance(model, Predictor): raise TypeError(f"model must be a Predictor such as a Network, got {type(model).__name__}; inherit from Predictor")
-    if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; Database.from_arrays makes one from arrays")
+    if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) reads one from a file, Database.from_arrays makes one from arrays")
     if not len(database): raise ValueError("the database is empty; there is nothing to judge on")
     x, w, force_mae, force_error = database.positions, database.width, math.nan, math.nan
     if database.forces is None: energy = model.predict(x, w)
@@ -54,13 +73,14 @@ def score(
         energy, forces = model.energy_and_forces(x, w)
         force_mae = float(np.abs(forces - database.forces).mean())
         force_error = force_mae / (float(np.abs(database.forces).mean()) or math.nan)
+    for said in _outside(model, database): warnings.warn(said, stacklevel=2)
     error, widths = np.abs(energy - database.energy), np.unique(w)
     by_width = {float(one): float(error[w == one].mean()) for one in widths} if len(widths) > 1 else {}
     some = min(len(x), 20_000)
     return Scores(float(error.mean()), float(np.sqrt(np.mean(error**2))), float(np.median(error)), force_mae, force_error, by_width,
                   _best_time(lambda: model.predict(x[0], w[0]), 20), _best_time(lambda: model.predict(x[:some], w[:some]), 3) / some, len(x))
 
-# %% ../nbs/08_experiments.ipynb #80771ac7
+# %% ../nbs/08_experiments.ipynb #a84ef83b
 METHODS = ("least squares", "kernel ridge", "gaussian process")
 
 @dataclass(frozen=True)
@@ -83,10 +103,10 @@ class BaselineSpec(Settings):
         for name, value in zip(("inputs", "orders", "R_0p"), _input_settings(self.inputs, self.orders, self.R_0p)): object.__setattr__(self, name, value)
         object.__setattr__(self, "max_configurations", check_number("max_configurations", self.max_configurations, integer=True, low=10))
         object.__setattr__(self, "validation", check_number("validation", self.validation, above=0))
-        if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration")
+        if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration aside")
         object.__setattr__(self, "seed", check_number("seed", self.seed, integer=True, low=0))
 
-# %% ../nbs/08_experiments.ipynb #a84ef83b
+# %% ../nbs/08_experiments.ipynb #4334c735
 class Baseline(Predictor):
     "A fitted baseline: v = shift + scale (sum_m alpha_m e^(-gamma |T(G) - centre_m|^2) or coefficients . T(G))."
     def __init__(self, spec, shift, scale, mean, deviation, n_particles, dimension):
@@ -122,11 +142,14 @@ class Baseline(Predictor):
     def n_parameters(self): return len(self.coefficients) + 1
     def rows(self): return [("method", self.spec.method), ("inputs", f"{self.descriptor}, {self.spec.transform}"), ("parameters", f"{self.n_parameters:,}")]
 
-# %% ../nbs/08_experiments.ipynb #4334c735
+# %% ../nbs/08_experiments.ipynb #e928bb61
 def _solve(model, X, y, rng):
     "Fit the method to scaled inputs X (M, K) and labels y (M,)."
-    try: from sklearn.gaussian_process import GaussianProcessRegressor, kernels; from sklearn.kernel_ridge import KernelRidge; from sklearn.linear_model import LinearRegression; from sklearn.model_selection import GridSearchCV
-    except ImportError as error: raise ImportError(f"baselines need scikit-learn ({error}); install it with: pip install \"pes_toy[networks]\"") from error
+    with needs("networks", "baselines need scikit-learn"):
+        from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+        from sklearn.kernel_ridge import KernelRidge
+        from sklearn.linear_model import LinearRegression
+        from sklearn.model_selection import GridSearchCV
     if model.spec.method == "least squares":
         fit = LinearRegression().fit(X, y)
         model.coefficients, model.mean = fit.coef_, model.mean + model.deviation * float(fit.intercept_)
@@ -161,17 +184,18 @@ def fit_baseline(
     energy = database.energy[training]
     model = Baseline(spec, shift, scale, float(energy.mean()), float(energy.std()) or 1.0, *database.positions.shape[1:])
     _solve(model, model.scaled(values), (energy - model.mean) / model.deviation, np.random.default_rng([spec.seed, 2]))
-    model.about = dict(trained_on=len(training) if model.centres is None else len(model.centres), seconds=time.perf_counter() - began, database=None if database.spec is None else database.spec.to_dict(), labels=database.about.get("labels"))
+    model.about = dict(trained_on=len(training) if model.centres is None else len(model.centres), seconds=time.perf_counter() - began, database=None if database.spec is None else database.spec.to_dict(), labels=database.about.get("labels"), widths=[float(database.width.min()), float(database.width.max())])
+    if database.spec is not None and database.spec.potential.kind < 0: model.truth = database.spec.potential
     return model
 
-# %% ../nbs/08_experiments.ipynb #aae69cb2
+# %% ../nbs/08_experiments.ipynb #9a29100f
 def _own(potential):
     "What tells a potential of one's own from another of the same name: some of its values."
     if potential.kind >= 0: return {}
     r = np.linspace(0.6, 4, 18)
     return dict(own=[potential.pair(r).tolist(), potential.triplet(r, r, 1.2 * r).tolist(), potential.cutoff, potential.pair_weight, potential.triplet_weight])
 
-# %% ../nbs/08_experiments.ipynb #9a29100f
+# %% ../nbs/08_experiments.ipynb #b396b327
 @dataclass(frozen=True)
 class Experiment(Shown):
     "A database, a training and a judgement."
@@ -207,11 +231,11 @@ class Experiment(Shown):
         "The hash of everything that decides the result; the name does not."
         return hashlib.sha256(json.dumps([RESULTS, self.to_dict()], sort_keys=True).encode()).hexdigest()[:20]
 
-# %% ../nbs/08_experiments.ipynb #b396b327
+# %% ../nbs/08_experiments.ipynb #a5a96b47
 RESULTS = 1          # raised when a change of the package changes results: all stored ones are then computed again
 FRESH = 1_000_000    # distance of the seeds of fresh databases from those of training databases
 
-# %% ../nbs/08_experiments.ipynb #04617831
+# %% ../nbs/08_experiments.ipynb #b7d5f61a
 def labelled(db, labels):
     "The database with the energies of a protocol (and forces, if exact)."
     if labels is None or labels == (db.about.get("labels") or db.spec.protocol): return db
@@ -249,7 +273,7 @@ class Average(Predictor):
         found = [m.from_inputs(values, with_slopes) for m in self.members]
         return np.mean([f[0] for f in found], axis=0), np.mean([f[1] for f in found], axis=0) if with_slopes else None
 
-# %% ../nbs/08_experiments.ipynb #367ec6be
+# %% ../nbs/08_experiments.ipynb #cd977f1a
 def _shifted(experiment, k=0):
     "The training of the k-th network of an experiment, and its database, with the seed of the experiment."
     training = dataclasses.replace(experiment.training, seed=experiment.training.seed + experiment.seed + 1000 * k)
@@ -272,7 +296,7 @@ def _thin(history, n=40):
     at = np.unique(np.geomspace(1, length, n).astype(int)) - 1 if length else []
     return dict(epoch=[int(i) + 1 for i in at], **{k: [v[i] for i in at] for k, v in history.items()}) if length else {}
 
-# %% ../nbs/08_experiments.ipynb #cd977f1a
+# %% ../nbs/08_experiments.ipynb #e1cfa531
 def run_experiment(
     experiment: Experiment, # what to do
 ) -> dict: # scores and curves, plain values
@@ -286,9 +310,10 @@ def run_experiment(
     except DivergedError as error: return dict(diverged=str(error))
     seconds, model = time.perf_counter() - began, models[0] if len(models) == 1 else Average(models)
     fresh = _fresh(experiment, experiment.n_fresh)
-    found = dataclasses.asdict(score(model, fresh))
+    judge = lambda db: _quietly(score, model, db)
+    found = dataclasses.asdict(judge(fresh))
     found |= dict(seconds=seconds, n_parameters=model.n_parameters, trained_on=models[0].about["trained_on"], validation_mae=models[0].about.get("validation_mae", math.nan), best_epoch=models[0].about.get("best_epoch"), mean_force=math.nan if fresh.forces is None else float(np.abs(fresh.forces).mean()))
-    found["elsewhere"] = {w: score(model, _fresh(experiment, min(1000, experiment.n_fresh), width=w, n_widths=1)).energy_mae for w in experiment.elsewhere}
+    found["elsewhere"] = {w: judge(_fresh(experiment, min(1000, experiment.n_fresh), width=w, n_widths=1)).energy_mae for w in experiment.elsewhere}
     if db.positions.shape[1:] == (4, 2) and (spec.potential.kind >= 0 or spec.potential.reach is not None):
         drag = model.drag(None if spec.potential.kind >= 0 else spec.potential, width=5.0 if spec.n_widths > 1 or np.size(spec.width) > 1 else float(np.max(spec.width)))
         found |= dict(drag_energy=drag.energy_error, drag_gradient=drag.gradient_error, oscillation=drag.oscillation, drag={f.name: getattr(drag, f.name)[::10] for f in dataclasses.fields(drag)})
@@ -296,7 +321,7 @@ def run_experiment(
     found |= dict(history=_thin(getattr(models[0], "history", {})), parity=[fresh.energy[pick], model.predict(fresh.positions[pick], fresh.width[pick])])
     return _round({k: v for k, v in found.items() if experiment.seed == 0 or k not in ("drag", "history", "parity")})        # curves of one seed are enough
 
-# %% ../nbs/08_experiments.ipynb #2ccd84b1
+# %% ../nbs/08_experiments.ipynb #917cba37
 class Store:
     "Results in a JSON file, by key; in memory without a path."
     def __init__(self, path=None):
@@ -329,7 +354,7 @@ def _run_all(todo, workers):
         from joblib import Parallel, delayed
         yield from Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(delayed(_job)(e) for e in todo)
 
-# %% ../nbs/08_experiments.ipynb #917cba37
+# %% ../nbs/08_experiments.ipynb #782dc5aa
 COLUMNS = dict(energy_mae="energy MAE", energy_rmse="energy RMSE", force_error="force error", drag_energy="drag, energy", drag_gradient="drag, gradient", seconds="training (s)", seconds_one="one alone (us)", seconds_many="one of many (us)", n_parameters="parameters")
 FACTORS = dict(seconds_one=1e6, seconds_many=1e6) # of what a table shows
 
@@ -373,7 +398,7 @@ class Sweep:
     def __repr__(self): return self.table().to_string()
     def _repr_html_(self): return self.table().to_html()
 
-# %% ../nbs/08_experiments.ipynb #782dc5aa
+# %% ../nbs/08_experiments.ipynb #d2280f8c
 def _plus_minus(v):
     "Mean and deviation, with one significant digit of the deviation."
     v = v[np.isfinite(v)]
@@ -387,7 +412,7 @@ def _flat(e):
     out = {f"{part}.{k}": v for part in ("database", "training") for k, v in plain[part].items()}
     return {**out, **{k: v for k, v in plain.items() if not isinstance(v, (dict, list)) and k != "seed"}}
 
-# %% ../nbs/08_experiments.ipynb #b4cb2b91
+# %% ../nbs/08_experiments.ipynb #4c5004e2
 def sweep(
     experiments: list, # what to compare
     *,
@@ -414,7 +439,7 @@ def sweep(
             bar.update(1)
     return Sweep([(e, [kept.results[r.key] for r in same]) for e, same in zip(experiments, runs)])
 
-# %% ../nbs/08_experiments.ipynb #f74ba2fb
+# %% ../nbs/08_experiments.ipynb #cbf00c61
 def vary(
     base: Experiment, # what stays
     setting: str, # what changes: "training.learning_rate", "database.epochs", "labels", ...
@@ -432,7 +457,7 @@ def vary(
         return dataclasses.replace(base, **({part: dataclasses.replace(getattr(base, part), **{field: value})} if part else {field: value}))
     return [dataclasses.replace(put(value), name=label) for label, value in named]
 
-# %% ../nbs/08_experiments.ipynb #18637256
+# %% ../nbs/08_experiments.ipynb #f857f3df
 LABELS = dict(energy_mae="energy MAE ($E_c$)", energy_rmse="energy RMSE ($E_c$)", force_error="force error / mean force", drag_gradient="drag, gradient error / range", drag_energy="drag, energy error / range", seconds="training (s)")
 
 def _ax(ax, size):
@@ -448,9 +473,14 @@ def _plot(self, column="energy_mae", ax=None, reference=None):
         elif any("diverged" in r for r in self.runs[row][1]): ax.text(0.5, row, "diverged", transform=ax.get_yaxis_transform(), va="center", ha="center", color="C3")
     if reference is not None: ax.axvline(reference, color="0.5", linestyle="--", linewidth=1)
     ax.set(yticks=range(len(self)), yticklabels=[e.name for e, _ in self.runs], xlabel=LABELS.get(column, column), xscale="log", ylim=(len(self) - 0.5, -0.5))
+    if ax.get_xlim()[1] < 30 * ax.get_xlim()[0]:                       # less than one and a half decades: more numbers than powers of ten
+        from matplotlib.ticker import LogLocator, NullFormatter
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
     return ax
 
-# %% ../nbs/08_experiments.ipynb #f857f3df
+# %% ../nbs/08_experiments.ipynb #70000033
 def _plot_against(self, setting, column="energy_mae", ax=None):
     "Lines of mean and spread against a setting such as 'database.n_configurations', one for each name. Returns the Axes."
     ax = _ax(ax, (5.5, 3.6))
@@ -463,7 +493,7 @@ def _plot_against(self, setting, column="energy_mae", ax=None):
     ax.legend()
     return ax
 
-# %% ../nbs/08_experiments.ipynb #70000033
+# %% ../nbs/08_experiments.ipynb #11c6fd0d
 def _kept(self, name, what):
     "What the first seed of an experiment keeps for pictures."
     first = self[name][0]
@@ -497,7 +527,7 @@ def _plot_history(self, names=None, ax=None):
     ax.legend(fontsize="small")
     return ax
 
-# %% ../nbs/08_experiments.ipynb #11c6fd0d
+# %% ../nbs/08_experiments.ipynb #68c65142
 def _plot_widths(self, names=None, ax=None):
     "Energy MAE by width, mean of the seeds. Returns the Axes."
     ax = _ax(ax, (6, 3.6))
@@ -520,7 +550,7 @@ def _plot_parity(self, name, ax=None):
 
 Sweep.plot, Sweep.plot_against, Sweep.plot_drag, Sweep.plot_history, Sweep.plot_widths, Sweep.plot_parity = _plot, _plot_against, _plot_drag, _plot_history, _plot_widths, _plot_parity
 
-# %% ../nbs/08_experiments.ipynb #8c914df1
+# %% ../nbs/08_experiments.ipynb #a6038c20
 MORE = dict(orders=(-2, -3, -4, -2, -3), R_0p=(3, 3, 3, 6, 6))                                     # inputs without collisions (chapter 6)
 MANY = dict(orders=(-2, -3, -4, -6, -2, -3, -2, -4), R_0p=(3, 3, 3, 3, 6, 6, 2.2, 2.2))            # for many widths
 LIVE, PUBLISHED, DIVERSE = DatabaseSpec(), DatabaseSpec.thesis(), DatabaseSpec.diverse()
@@ -562,7 +592,7 @@ def _methods():
     return [*on("relaxed, eigenvalues", LIVE), Experiment("network, relaxed, eigenvalues", LIVE), *on("mixed, symmetry functions", DIVERSE, inputs="symmetry", transform="standardised"),
             Experiment("network, mixed, symmetry functions", DIVERSE, TrainingSpec.recommended(force_weight=0)), Experiment("the same, with forces", DIVERSE, TrainingSpec.recommended())]
 
-# %% ../nbs/08_experiments.ipynb #a6038c20
+# %% ../nbs/08_experiments.ipynb #898f3763
 def _inputs_of_the_thesis():
     "The thesis's comparison of orders, by its own recipe."
     return vary(Experiment("", PUBLISHED, TrainingSpec.thesis()), "training.orders", {"-2, -3": (-2, -3), "-2, -3, -4": (-2, -3, -4), "-2 to -5": (-2, -3, -4, -5), "-3, -4": (-3, -4), "-4, -5": (-4, -5)})
@@ -613,7 +643,7 @@ def _amounts():
 STUDIES = dict(causes=_causes, one_width=_one_width, many_widths=_many_widths, derivative=_derivative, weights=_weights, methods=_methods, inputs_of_the_thesis=_inputs_of_the_thesis, inputs=_inputs, layers=_layers, scaling=_scaling,
                rates_of_the_thesis=_rates_of_the_thesis, rates=_rates, activations=_activations, amounts=_amounts, optimizers=_optimizers)
 
-# %% ../nbs/08_experiments.ipynb #898f3763
+# %% ../nbs/08_experiments.ipynb #d16e5ac7
 def study(
     name: str, # one of STUDIES
     folder="results", # of the stored results

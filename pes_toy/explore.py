@@ -12,7 +12,7 @@ from .database import Database, sample_database
 from .descriptors import DegenerateWarning, proximity_eigenvalues
 from .diagnostics import PROPERTIES, Curve, Surface, convergence, energy_surface, repulsion, single_triangle, square_symmetry, triangle_in_space, _units
 from .energy import energy_and_forces, energy_per_particle
-from .lattice import check_configurations, check_number, plot_lattice, small_png, wrap
+from .lattice import check_configurations, check_number, needs, plot_lattice, small_png, wrap
 from .networks import ACTIVATIONS, TRANSFORMS, TrainingSpec, load_network, sample_network, train, training_rows
 from .potentials import ModifiedLennardJones, Potential
 from .relaxation import relax
@@ -123,27 +123,42 @@ def _view_set(self,
     "Change a setting; the names are those of the controls."
     known = {c.name: c for c in self.controls() if c.kind not in ("button", "job")}
     if name not in known: raise ValueError(f"{name!r} is no setting here; there are {', '.join(known)}")
-    options = [o[1] if isinstance(o, tuple) else o for o in known[name].options]
-    if options and value not in options: raise ValueError(f"{name} must be one of {', '.join(map(str, options))}; got {value!r}")
-    if known[name].kind in ("slider", "whole", "log"): value = check_number(name, value, integer=known[name].kind == "whole")
-    setattr(self, name, value)
+    setattr(self, name, _acceptable(known[name], value))
 
-def _view_picture(self,
+def _acceptable(control, value):
+    "The value, if the control can take it."
+    options = [o[1] if isinstance(o, tuple) else o for o in control.options]
+    if options and not any(type(value) is type(o) and value == o for o in options): raise ValueError(f"{control.name} must be one of {', '.join(map(str, options))}; got {value!r}")
+    return check_number(control.name, value, integer=control.kind == "whole") if control.kind in ("slider", "whole", "log") else value
+
+def _view_check(self):
+    "Raises for settings that no control could have."
+    for control in self.controls():
+        if control.kind not in ("button", "job"): _acceptable(control, getattr(self, control.name))
+
+def _view_drawn(self,
     dpi: float = 80, # dots per inch
     quick: bool = False, # without what is slow
-) -> bytes: # PNG
-    "The picture of the settings as they are."
+): # a matplotlib Figure, which the next call draws on again
+    "The settings as they are, drawn."
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     kept = self.__dict__.setdefault("_figures", {})
     if dpi not in kept: FigureCanvasAgg(kept.setdefault(dpi, Figure(figsize=self.size, dpi=dpi)))
     self._figure = kept[dpi]
     self.draw(self._figure, **dict(quick=True) if quick else {})
-    return _png(self._figure)
+    return self._figure
+
+def _view_picture(self,
+    dpi: float = 80, # dots per inch
+    quick: bool = False, # without what is slow
+) -> bytes: # PNG
+    "The picture of the settings as they are."
+    return _png(self.drawn(dpi, quick))
 
 def _view_repr(self): return f"{type(self).__name__}(" + ", ".join(f"{c.name}={getattr(self, c.name)!r}" for c in self.controls() if c.shown and c.kind not in ("button", "job")) + ")"
 
-View.set, View.picture, View.__repr__, View._repr_png_ = _view_set, _view_picture, _view_repr, lambda self: self.picture()
+View.__post_init__, View.set, View.drawn, View.picture, View.__repr__, View._repr_png_ = _view_check, _view_set, _view_drawn, _view_picture, _view_repr, lambda self: self.picture()
 
 # %% ../nbs/09_explore.ipynb #95e97a94
 def _remembered(self, key, make, most=24):
@@ -159,8 +174,7 @@ View._remembered = _remembered
 # %% ../nbs/09_explore.ipynb #38531c96
 def _ipywidgets():
     "ipywidgets, or an error that says how to install it."
-    try: import ipywidgets
-    except ImportError as error: raise ImportError(f"explorers need ipywidgets ({error}); install it with: pip install \"pes_toy[explore]\". The views behind them work without, such as explore.PotentialView()") from error
+    with needs("explore", "explorers need ipywidgets", "The views behind them work without, such as explore.PotentialView()"): import ipywidgets
     return ipywidgets
 
 def _limits(control, value):
@@ -402,7 +416,7 @@ def _typed(self):
     return Potential(*self._formulas(), cutoff=cutoff, name="your formula")
 
 def _potential_controls(self):
-    mine = {f.name for f in dataclasses.fields(getattr(potentials, self.name))} if hasattr(potentials, self.name) else set()
+    mine = {f.name for f in dataclasses.fields(getattr(potentials, self.name))} if self.name in NAMES and hasattr(potentials, self.name) else set()
     names = [(label, name) for name, label in NAMES.items()] + ([] if self.given is None else [(getattr(self.given, "name", type(self.given).__name__), "given")])
     slider = lambda name, low, high, step, tip: Control(name, "slider", name.replace("epsilon", "ε"), low, high, step, shown=name in mine, tip=tip)
     typed = lambda name, label, tip: Control(name, "text", label, shown=self.name == "custom", tip=tip)
@@ -559,6 +573,7 @@ class ConfigurationView(View):
         self.particle = min(check_number("particle", self.particle, integer=True, low=0), len(x[0]) - 1)
         if self.potential.reach is None and self.depth is None: self.depth = 1
         if isinstance(self.network, (str, bytes)) or hasattr(self.network, "__fspath__"): self.network = load_network(self.network)
+        super().__post_init__()
         if self.network is None: return
         if not hasattr(self.network, "energy_and_forces"): raise TypeError(f"network must be a Network or the path of one, got {type(self.network).__name__}; load_network reads a file")
         self.network.predict(self.positions, self.width)             # raises for another number of particles
@@ -635,12 +650,12 @@ def _draw_inputs(self, ax, found):
     _key(ax, {_minus(f"order {o}"): f"C{i}" for i, o in enumerate(self.orders)})
 
 def _draw_energies(self, ax, found):
-    "The energies along the line, those of the chosen protocol in front."
+    "The energies along the line: the chosen protocol thick, and thin upon it what the network says."
     names = [p for p in ("thesis", "exact", "network") if p in found["energy"]]
-    for name in sorted(names, key=lambda name: name == self.protocol):
+    for name in sorted(names, key=lambda name: (name == "network", name == self.protocol)):
         main = name in (self.protocol, "network")
-        _draw_along(ax, self, found["x"], found["path"][name], color=COLORS[name], linestyle="-" if main else "--", linewidth=1.6 if main else 1.0)
-        if main: ax.plot(self.x, found["energy"][name], "o", color=COLORS[name], markersize=7)
+        _draw_along(ax, self, found["x"], found["path"][name], color=COLORS[name], linestyle="-" if main else "--", linewidth=2.6 if name == self.protocol else 1.0)
+        if main: ax.plot(self.x, found["energy"][name], "o", color=COLORS[name], markersize=8 if name == self.protocol else 4)
     here, low = found["energy"][self.protocol], min(np.nanmin(found["path"][name]) for name in names)
     high = max(0.3 + 0.6 * abs(low), min(1.2 * here, 100.0))
     ax.set_ylim(low - 0.12 * (high - low), high)
@@ -778,6 +793,7 @@ class DatabaseView(View):
         self.energy, self.width = self.energy or self.energies, self.width or self.widths
         self.edges = np.linspace(*self.energies, 81)
         self.counts = np.histogram(v, self.edges)[0]
+        super().__post_init__()
 
 # %% ../nbs/09_explore.ipynb #ea816e19
 def _chosen(self):
@@ -878,6 +894,7 @@ class NetworkView(View):
         if not isinstance(self.database, Database): raise TypeError(f"database must be a Database, got {type(self.database).__name__}; load(path) reads one from a file")
         self.configurations = min(self.configurations, len(self.database))
         self.history, self.changed, self._at, self._stopped, self._running, self._shown = {}, lambda: None, None, False, False, 0.0
+        super().__post_init__()
 
 # %% ../nbs/09_explore.ipynb #1c2bc944
 def _network_controls(self):

@@ -4,12 +4,12 @@
 
 # %% ../nbs/00_lattice.ipynb #366cf9dd
 from __future__ import annotations
-import dataclasses, html, io, math, numbers
+import contextlib, dataclasses, html, inspect, io, math, numbers, re
 import numpy as np
 
 # %% auto #0
-__all__ = ['cells', 'check_number', 'check_configurations', 'lattice_points', 'wrap', 'plot_lattice', 'Markup', 'html_table',
-           'Shown', 'Settings', 'small_png', 'picture_of']
+__all__ = ['cells', 'check_number', 'check_configurations', 'needs', 'lattice_points', 'wrap', 'plot_lattice', 'Markup',
+           'html_table', 'Shown', 'Settings', 'small_png', 'picture_of']
 
 # %% ../nbs/00_lattice.ipynb #ebd968de
 def cells(
@@ -86,6 +86,17 @@ def _as_floats(name, value):
     return array.astype(np.float64)
 
 # %% ../nbs/00_lattice.ipynb #0a366316
+@contextlib.contextmanager
+def needs(
+    extra: str, # of this package: networks, explore or ase
+    what: str, # who needs what
+    hint: str = "", # what works without
+):
+    "For imports of what may not be installed: their ImportError names the remedy."
+    try: yield
+    except ImportError as error: raise ImportError(f'{what} ({error}); install it with: pip install "pes_toy[{extra}]"' + f". {hint}" * bool(hint)) from error
+
+# %% ../nbs/00_lattice.ipynb #66bb22b2
 def lattice_points(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c
@@ -97,7 +108,7 @@ def lattice_points(
     k = cells(x.shape[2], depth)
     return x[0] + w[0] * k[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #ba223148
+# %% ../nbs/00_lattice.ipynb #47733fa0
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width or (M,) widths, in R_c
@@ -109,7 +120,7 @@ def wrap(
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)
     return inside[0] if single else inside
 
-# %% ../nbs/00_lattice.ipynb #aa523ba7
+# %% ../nbs/00_lattice.ipynb #ed5fa717
 def plot_lattice(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c
@@ -140,7 +151,7 @@ def plot_lattice(
            xlabel=f"{'xyz'[axes[0]] if axes[0] < 3 else axes[0]} ($R_c$)", ylabel=f"{'xyz'[axes[1]] if axes[1] < 3 else axes[1]} ($R_c$)" if points.shape[2] > 1 else "")
     return ax
 
-# %% ../nbs/00_lattice.ipynb #7dbae443
+# %% ../nbs/00_lattice.ipynb #46918bc2
 def _project(points, axes):
     if points.shape[-1] == 1: return np.concatenate([points, np.zeros_like(points)], axis=-1)
     return points[..., list(axes)]
@@ -155,7 +166,7 @@ def _draw_forces(ax, points, forces, width):
     scale = largest / (0.3 * width) if largest > 0 else 1.0
     ax.quiver(*points.T, *forces.T, angles="xy", scale_units="xy", scale=scale, width=0.008, color="C1", zorder=4)
 
-# %% ../nbs/00_lattice.ipynb #3e4755c9
+# %% ../nbs/00_lattice.ipynb #8e2e76c3
 class Markup(str):
     "Text that is HTML already."
 
@@ -185,19 +196,27 @@ class Shown:
         return "\n".join([self._title(), *("  " + row[0].ljust(first) + "  " + "  ".join(row[1:]).rstrip() for row in rows)])
     def _repr_html_(self): return html_table(self.rows(), caption=self._title(), note=self._note())
 
-# %% ../nbs/00_lattice.ipynb #924e7fa9
-class Settings(Shown):
-    "Settings (a dataclass) that show themselves beside their defaults."
-    def rows(self) -> list: # (name, value, default where it differs)
-        "All settings, with the default of those that differ from it."
-        plain = type(self)()
-        pairs = [(f.name, getattr(self, f.name), getattr(plain, f.name)) for f in dataclasses.fields(self)]
-        return [(name, repr(value), "" if value == default else f"default {default!r}") for name, value, default in pairs]
-    def changed(self) -> str: # as one would write it
-        "The settings that differ from the defaults."
-        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value, default in self.rows() if default)})"
+# %% ../nbs/00_lattice.ipynb #ccd1c467
+def _comments(kind):
+    "The comments behind the fields of a dataclass, {field: comment}; empty where its source is not at hand."
+    try: return dict(re.findall(r"^    (\w+):[^#\n]*# (.*)$", inspect.getsource(kind), re.M))
+    except (OSError, TypeError): return {}
+
+def _written(value): return f"{value:_}" if type(value) is int else repr(value)
 
 # %% ../nbs/00_lattice.ipynb #f0ce3366
+class Settings(Shown):
+    "Settings (a dataclass whose lines end in comments) that show themselves beside their defaults and meanings."
+    def rows(self) -> list: # (name, value, default where it differs, meaning)
+        "All settings, with the default of those that differ from it, and what the comment behind each says."
+        plain, said = type(self)(), _comments(type(self))
+        pairs = [(f.name, getattr(self, f.name), getattr(plain, f.name)) for f in dataclasses.fields(self)]
+        return [(name, _written(value), "" if value == default else f"default {_written(default)}", said.get(name, "")) for name, value, default in pairs]
+    def changed(self) -> str: # as one would write it
+        "The settings that differ from the defaults."
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value, default, _ in self.rows() if default)})"
+
+# %% ../nbs/00_lattice.ipynb #cdd42c04
 def small_png(
     figure, # a figure that is drawn already
 ) -> bytes: # PNG

@@ -12,7 +12,7 @@ from .database import Database, DatabaseSpec, progress_bar, whole_file
 from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_orders,
                                  check_values, descriptor_from_settings, drag_path, inputs_of)
 from .energy import energy_and_forces, energy_per_particle, in_threads
-from .lattice import Settings, Shown, check_configurations, check_number, plot_lattice
+from .lattice import Settings, Shown, check_configurations, check_number, needs, plot_lattice
 from .potentials import kernel
 
 # %% auto #0
@@ -86,7 +86,7 @@ class TrainingSpec(Settings):
         for name, low in (("batch_size", 1), ("epochs", 1), ("seed", 0)): put(name, check_number(name, getattr(self, name), integer=True, low=low))
         if self.patience is not None: put("patience", check_number("patience", self.patience, integer=True, low=1))
         put("validation", check_number("validation", self.validation, above=0))
-        if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration")
+        if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration aside")
         if not isinstance(self.standardise_energy, (bool, np.bool_)): raise TypeError(f"standardise_energy must be True or False, got {self.standardise_energy!r}")
         put("standardise_energy", bool(self.standardise_energy))
 
@@ -399,8 +399,7 @@ def keras_with_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")      # steps this small are done before a second thread has woken up
-    try: import tensorflow, keras
-    except ImportError as error: raise ImportError(f"training needs Keras and TensorFlow ({error}); install them with: pip install \"pes_toy[networks]\"") from error
+    with needs("networks", "training needs Keras and TensorFlow"): import tensorflow, keras
     if keras.backend.backend() != "tensorflow": raise ImportError(f"the training step is written for TensorFlow, but Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow before Keras is imported")
     return keras
 
@@ -452,7 +451,7 @@ def _training_epoch(model, optimizer, spec, data, energy_shift, energy_scale):
 # %% ../nbs/07_networks.ipynb #0d4ee31c
 def training_rows(database, validation, seed, batch_size=1, force_weight=0.0):
     "The rows for training and for validation, or an error that says what cannot be trained on."
-    if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; Database.from_arrays makes one from arrays")
+    if not isinstance(database, Database): raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) reads one from a file, Database.from_arrays makes one from arrays")
     M = len(database)
     if M < 2: raise ValueError(f"database holds {M} configurations; training needs at least a batch and a validation part")
     for name in ("energy", "forces"):
@@ -570,7 +569,7 @@ def train(
     callback=None, # called after each epoch with the history; returning True ends the training
 ) -> Network: # the network with the best validation
     "Train a network. The same specification and database give the same weights on the same machine. Raises ValueError for data that cannot be trained on, DivergedError when the loss is no number any more."
-    if not isinstance(spec, TrainingSpec): raise TypeError(f"spec must be a TrainingSpec, got {spec!r}")
+    if not isinstance(spec, TrainingSpec): raise TypeError(f"spec must be a TrainingSpec, got {spec!r}; make one with TrainingSpec(...) or TrainingSpec.recommended()")
     training, aside = training_rows(database, spec.validation, spec.seed, spec.batch_size, spec.force_weight)
     keras_with_tensorflow()
     began, descriptor = time.perf_counter(), spec.descriptor
@@ -592,6 +591,7 @@ def train(
     network.history = history
     network.about = {**judge.errors, "ended": ended, "trained_on": len(training), "validated_on": len(aside), "seconds": time.perf_counter() - began, "database": None if database.spec is None else database.spec.to_dict(),
                      "labels": database.about.get("labels"), "widths": [float(database.width.min()), float(database.width.max())], "energies": [float(database.energy.min()), float(database.energy.max())]}
+    if database.spec is not None and database.spec.potential.kind < 0: network.truth = database.spec.potential          # a file cannot hold it
     return network
 
 # %% ../nbs/07_networks.ipynb #57c3a30d
@@ -691,8 +691,10 @@ Network.plot_history, Predictor.plot_prediction = _plot_history, _plot_predictio
 def truth_of(network, potential=None):
     "Potential, depth and protocol of the energies that a network was trained on."
     settings = network.about.get("database")
+    potential = getattr(network, "truth", None) if potential is None else potential
     if potential is not None: return potential, None, "exact"
     if settings is None: raise ValueError("the potential behind this network is unknown, for its database had no specification; give potential=")
+    if settings["potential"]["type"] == "Potential": raise ValueError(f"the network was trained on a potential of somebody's own, {settings['potential']['name']!r}, which its file does not hold; give potential=")
     spec = DatabaseSpec.from_dict(settings)
     return spec.potential, spec.depth, network.about.get("labels") or spec.protocol
 
@@ -721,7 +723,7 @@ class Drag(Shown):
         "How much longer the predicted slope travels up and down than the true one: 0 is none, 1 twice as long (figure 17's fault)."
         return float(np.abs(np.diff(self.predicted_gradient)).sum() / np.abs(np.diff(self.gradient)).sum() - 1)
 
-    def rows(self): return [("places along y", f"{len(self.y):,} from {self.y[0]:.3g} to {self.y[-1]:.3g} R_c"), ("error of the energy", f"{100 * self.energy_error:.3g} % of its range"), ("error of the slope", f"{100 * self.gradient_error:.3g} % of its range"), ("oscillation", f"{self.oscillation:.3g}")]
+    def rows(self): return [("places along y", f"{len(self.y):,} from {self.y[0]:.3g} to {self.y[-1]:.3g} R_c"), ("error of the energy", f"{100 * self.energy_error:.3g} % of its range"), ("error of the slope", f"{100 * self.gradient_error:.3g} % of its range"), ("oscillation", f"the slope goes up and down {100 * abs(self.oscillation):.2g} % {'more' if self.oscillation > 0 else 'less'} than the true one")]
 
     def plot(self, axs=None):
         "Energy and slope, true and predicted; returns the two Axes."
@@ -777,11 +779,14 @@ def _plot_sample(self,
     x, w = database.positions[row], float(database.width[row])
     v, f = self.energy_and_forces(x, w)
     ax = plot_lattice(x, w, depth, ax=_axes(ax, (4, 4)))
-    known = [] if database.forces is None else [(database.forces[row], "0.6", 0.014, 3)]
-    longest = max(np.abs(arrows).max() for arrows, *_ in [*known, (f, None)]) or 1.0
+    known = [] if database.forces is None else [("true forces", database.forces[row], "C1", 0.014, 3)]
+    kinds = [*known, ("predicted forces", f, "C2", 0.006, 4)]
+    longest = max(np.abs(arrows).max() for _, arrows, *_ in kinds) or 1.0
     plane = lambda a: np.concatenate([a, np.zeros((len(a), 1))], axis=1)[:, :2]               # a line lies on the axis; in space the first two axes are shown
-    for arrows, color, thick, order in [*known, (f, "C1", 0.006, 4)]:
+    for name, arrows, color, thick, order in kinds:
         ax.quiver(*plane(x).T, *plane(arrows).T, angles="xy", scale_units="xy", scale=longest / (0.3 * w), color=color, width=thick, zorder=order)
+        ax.plot([], [], color=color, linewidth=250 * thick, label=name)
+    ax.legend(fontsize="x-small", loc="upper right")
     ax.set(title=f"real {database.energy[row]:.4f}, predicted {v:.4f} $E_c$")
     return ax
 

@@ -75,6 +75,26 @@ def test_fresh_configurations(home, capsys):
         network.about = dict(pt.load_network(home / "network.npz").about)
 
 
+def test_predict_replaces_no_database(home, capsys):
+    before = files(home)
+    for words in (("--fresh", "7", "db.parquet"), ("db.parquet", "five.parquet")):
+        assert call(home, "predict", "network.npz", *words) == 1
+        assert "is not replaced" in capsys.readouterr().err
+    assert files(home) == before
+
+
+def test_judging_elsewhere_is_said(home, capsys):
+    assert call(home, "generate", "wide.parquet", "--n-configurations", "20", "--width", "6", "--potential", "Morse", "--depth", "1", "--quiet") == 0
+    assert call(home, "predict", "network.npz", "wide.parquet") == 0
+    said = capsys.readouterr().err
+    assert "trained with the potential" in said and "widths from 5 to 5" in said
+
+
+def test_a_closed_pipe_is_no_error(home):
+    ended = subprocess.run(f"{sys.executable} -m pes_toy info {home / 'db.parquet'} | true", shell=True, capture_output=True, text=True)
+    assert "Broken pipe" not in ended.stderr and "Traceback" not in ended.stderr
+
+
 def test_options_win_over_the_file_and_that_over_the_preset(home):
     (home / "s.toml").write_text('optimizer = "nadam"\nhidden = [4, 4]\nepochs = 2\n')
     assert call(home, "train", "db.parquet", "s.npz", "--preset", "thesis", "--settings", "s.toml", "--hidden", "none", "--inputs", "symmetry", "--standardise-energy", "--quiet") == 0

@@ -69,8 +69,11 @@ def test_a_changed_file_is_noticed(tmp_path):
 def test_a_user_potential_makes_a_database(tmp_path):
     spring = pt.Potential(lambda r: (r - 1.0) ** 2 - 0.25 if r < 1.5 else 0.0, cutoff=1.5, name="spring")
     db = pt.generate(pt.DatabaseSpec(n_configurations=40, potential=spring, forces=True), progress=False)
-    again = pt.load(db.save(tmp_path / "spring.parquet"))
+    path = db.save(tmp_path / "spring.parquet")
+    with pytest.warns(UserWarning, match="'spring'.*load.path, potential"): again = pt.load(path)
     assert same(db, again) and again.spec is None
+    assert pt.load(path, potential=spring).spec == db.spec
+    with pytest.raises(TypeError, match="potential"): pt.load(path, potential="spring")
 
 
 def run(*argv, **kw): return subprocess.run([sys.executable, "-c", "import sys; from pes_toy.cli import main; sys.exit(main())", *map(str, argv)], capture_output=True, text=True, **kw)

@@ -847,6 +847,20 @@ def test_experiments_with_a_potential_of_ones_own():
     assert ex.run_experiment(dataclasses.replace(BASELINE, database=dataclasses.replace(QUICK, potential=OWN[0]), elsewhere=()))["drag_energy"] > 0
 
 
+def test_a_network_of_a_potential_of_ones_own_knows_its_truth(tmp_path):
+    db = generate(dataclasses.replace(QUICK, potential=OWN[0]), progress=False)
+    network = ex.fit_baseline(db, ex.BaselineSpec())
+    np.testing.assert_array_equal(network.drag().energy, network.drag(OWN[0]).energy)
+    network.truth = None                                                              # as in a file
+    with pytest.raises(ValueError, match="'mine'.*give potential="): network.drag()
+
+
+@pytest.mark.parametrize("where, said", [(dict(width=6.0), "widths from 5 to 5"), (dict(protocol="thesis"), "protocol exact"), (dict(potential=OWN[0]), "potential")], ids=["width", "protocol", "potential"])
+def test_judging_elsewhere_warns(where, said):
+    model = ex.fit_baseline(generate(QUICK, progress=False), ex.BaselineSpec())
+    with pytest.warns(UserWarning, match=said): ex.score(model, generate(dataclasses.replace(QUICK, n_configurations=20, **where), progress=False))
+
+
 @pytest.mark.parametrize("content", [b"[1]", b"null", b"5", b"\xff\xfe", b'"text"'])
 def test_a_store_of_something_else(tmp_path, content):
     (tmp_path / "r.json").write_bytes(content)
