@@ -214,7 +214,7 @@ def _moved_in_wide_cell(x, p, at, w, q, w2, w3, reach, dx, dy, dist, far, near):
     for i in range(n): triangles += _equation_10((near[i] + math.sqrt(far[i])) * (1.0 / 3.0), q)
     return q[0] * (2.0 * w2 * pairs + 6.0 * w3 * triangles)
 
-# %% ../nbs/04_relaxation.ipynb #3274ff1e
+# %% ../nbs/04_relaxation.ipynb #8962f32b
 LIVE, STALE, WHOLE = range(3)
 
 @kernel(inline=True)
@@ -227,7 +227,7 @@ def _step(x, p, w, max_delta, state, row, at):
         elif t > w: t = t - w
         at[c] = t
 
-# %% ../nbs/04_relaxation.ipynb #8962f32b
+# %% ../nbs/04_relaxation.ipynb #89a4a7e5
 @kernel
 def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted):
     "The descent of one configuration, in place. accepted: per epoch (or empty). Returns the accepted steps as bits, the last one lowest."
@@ -266,14 +266,14 @@ def _descend(x, w, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, stat
             if len(accepted) > 0: accepted[epoch] += keep
     return bits
 
-# %% ../nbs/04_relaxation.ipynb #4b375866
+# %% ../nbs/04_relaxation.ipynb #919b7c6b
 @kernel(inline=True)
 def _pair_row(i, j):
     "The row of a pair in a table of unordered pairs."
     low, high = min(i, j), max(i, j)
     return high * (high - 1) // 2 + low
 
-# %% ../nbs/04_relaxation.ipynb #919b7c6b
+# %% ../nbs/04_relaxation.ipynb #794e9abd
 @kernel(inline=True)
 def _triple_row(i, j, k):
     "The row of a triangle in a table of unordered triples."
@@ -281,7 +281,7 @@ def _triple_row(i, j, k):
     middle = i + j + k - low - high
     return high * (high - 1) * (high - 2) // 6 + middle * (middle - 1) // 2 + low
 
-# %% ../nbs/04_relaxation.ipynb #794e9abd
+# %% ../nbs/04_relaxation.ipynb #ea0c2f38
 @kernel(inline=True)
 def _lane_distances(pos, new, w, near, a, j):
     "Shortest distance from the proposed position to particle j and its two components, into the first three parts of near[a]."
@@ -296,7 +296,7 @@ def _lane_distances(pos, new, w, near, a, j):
         near[a, LANES + l] = t
         near[a, 2 * LANES + l] = v
 
-# %% ../nbs/04_relaxation.ipynb #fb8e00ab
+# %% ../nbs/04_relaxation.ipynb #9c18da11
 @kernel(inline=True)
 def _unrolled(x, y, z, w):
     "Of three shortest distances along one axis: do they wind around the cell, and the extents of the triangle for the two best ways to unroll it."
@@ -310,7 +310,7 @@ def _unrolled(x, y, z, w):
     second = w - middle
     return winds, first * first, second * second
 
-# %% ../nbs/04_relaxation.ipynb #9c18da11
+# %% ../nbs/04_relaxation.ipynb #c0a5d712
 @kernel(inline=True)
 def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
     "Mean side of the triangle p, j, k; whether it closes; and the bound that tells if other images may matter (look < 9/4 R_0^2)."
@@ -327,7 +327,7 @@ def _lane_triangle(near, far, w, s, look, closed, a, b, jk, row, R_0):
         look[row, l] = x if mean < R_0 else 1e300
         closed[row, l] = 0.0 if opens else 1.0
 
-# %% ../nbs/04_relaxation.ipynb #2257de0b
+# %% ../nbs/04_relaxation.ipynb #474b74c6
 @kernel(inline=True)
 def _lane_look(look, limit, hits):
     "Lists the entries of a table (flat) that need a second look; returns how many."
@@ -365,7 +365,7 @@ def _lane_images(gathered, n, means):
         means[2, i] = (math.sqrt(d + g) + math.sqrt(e + h) + math.sqrt(f + k)) * third
         means[3, i] = (math.sqrt(d + o) + math.sqrt(e + r) + math.sqrt(f + t)) * third
 
-# %% ../nbs/04_relaxation.ipynb #91b50369
+# %% ../nbs/04_relaxation.ipynb #b86ea480
 @kernel(inline=True)
 def _lane_energies(s, row, v, at, begin, weight, closed, q, length):
     "Weighted energies (equation 10, n = 6) of the mean sides s[row], into v[at] from column `begin`; zero where a triangle does not close."
@@ -377,7 +377,7 @@ def _lane_energies(s, row, v, at, begin, weight, closed, q, length):
         t = E * (y * (y - 2.0) + shift + tilt * s[row, l])
         v[at, begin + l] = (t if s[row, l] < R_0 else 0.0) * (weight * closed[row, l])
 
-# %% ../nbs/04_relaxation.ipynb #c1923a38
+# %% ../nbs/04_relaxation.ipynb #c9f361d6
 @kernel(inline=True)
 def _lane_add(new, row, old, at, begin, after, before):
     "Adds a row of new and of known terms."
@@ -385,13 +385,13 @@ def _lane_add(new, row, old, at, begin, after, before):
         after[l] += new[row, begin + l]
         before[l] += old[at, begin + l]
 
-# %% ../nbs/04_relaxation.ipynb #c9f361d6
+# %% ../nbs/04_relaxation.ipynb #e47e7531
 @kernel(inline=True)
 def _lane_keep(new, row, table, at, mask, length):
     "Writes the bits of a row into a table where the step is kept."
     for l in range(length): table[at, l] = (new[row, l] & mask[l]) | (table[at, l] & ~mask[l])
 
-# %% ../nbs/04_relaxation.ipynb #e47e7531
+# %% ../nbs/04_relaxation.ipynb #8ebcba8b
 @kernel(inline=True)
 def _lane_step(pos, new, w, p, max_delta):
     "Proposed positions from the uniform numbers in `new`."
@@ -402,7 +402,7 @@ def _lane_step(pos, new, w, p, max_delta):
             t = t - w[l] if t > w[l] else t
             new[c, l] = t
 
-# %% ../nbs/04_relaxation.ipynb #3699a1b4
+# %% ../nbs/04_relaxation.ipynb #e7ff85cc
 @kernel
 def _places(N, p, pairs, triples, opposite, corners):
     "For a move of particle p: the rows of its pairs and triangles in the tables, of the pair opposite to it in each triangle, and the other corners."
@@ -416,7 +416,7 @@ def _places(N, p, pairs, triples, opposite, corners):
             corners[row, 0], corners[row, 1] = j, k
             row += 1
 
-# %% ../nbs/04_relaxation.ipynb #e7ff85cc
+# %% ../nbs/04_relaxation.ipynb #9dca4511
 @kernel(inline=True)
 def _lane_begin(x, w, which, block, seed, share, first, state, width, pos, lane_bits):
     "Loads 32 configurations and their streams; the last one fills up the lanes that are left."
@@ -446,7 +446,7 @@ def _lane_gather(pos, new, width, corners, hits, count, gathered):
         gathered[4, i] = width[l]
     return (count + 7) // 8 * 8
 
-# %% ../nbs/04_relaxation.ipynb #9dca4511
+# %% ../nbs/04_relaxation.ipynb #67077373
 @kernel
 def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random_start, accepted, bits, energy):
     "The descent of 2-D configurations x[which] (modified Lennard-Jones with n = 6, w at least 9/4 R_0), in place, 32 at a time; also their energies per particle."
@@ -505,7 +505,7 @@ def _descend_lanes(x, w, which, q, epochs, max_delta, seed, share, first, random
                 for l in range(min(LANES, M - block)): accepted[which[block + l], step // N] -= mask[l]
         _lane_end(x, which, block, pos, lane_bits, far, e, bits, energy)
 
-# %% ../nbs/04_relaxation.ipynb #1f820024
+# %% ../nbs/04_relaxation.ipynb #449b02b3
 @kernel
 def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, max_delta, seed, share, first, random_start, accepted, bits):
     "The descent of any configurations x[which], one after another, in place."
@@ -519,7 +519,7 @@ def _descend_batch(x, w, which, offsets, kind, q, w2, w3, reach, how, epochs, ma
                     x[m, i, c] = row[0, 0] * w[m]
         bits[m] = _descend(x[m], w[m], offsets, kind, q, w2, w3, reach, how, epochs, max_delta, state, accepted[m])
 
-# %% ../nbs/04_relaxation.ipynb #6cc173f6
+# %% ../nbs/04_relaxation.ipynb #fc58744e
 @kernel
 def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f):
     "N v of one configuration (n > 0: through n boxes), with forces."
@@ -530,7 +530,7 @@ def _energy_forces(x, w, offsets, n, kind, q, w2, w3, reach, mode, disp, dist, o
         return _boxed_energy(x, w, n, g, kind, q, w2, w3, reach, True, f)
     return _cell_forces(x, w, offsets, kind, q, w2, w3, reach, mode, disp, dist, owner, central, f)
 
-# %% ../nbs/04_relaxation.ipynb #fc58744e
+# %% ../nbs/04_relaxation.ipynb #4feb667f
 @kernel
 def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
     "FIRE for one configuration, in place."
@@ -567,7 +567,7 @@ def _fire(x, w, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta):
             best[:] = x
     x[:] = best
 
-# %% ../nbs/04_relaxation.ipynb #4feb667f
+# %% ../nbs/04_relaxation.ipynb #165a2552
 @kernel
 def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, max_delta, seed, share, first, random_start):
     "FIRE for configurations x[which], in place."
@@ -581,7 +581,7 @@ def _fire_batch(x, w, which, offsets, n, kind, q, w2, w3, reach, mode, epochs, m
                     x[m, i, c] = row[0, 0] * w[m]
         _fire(x[m], w[m], offsets, n[m], kind, q, w2, w3, reach, mode, epochs, max_delta)
 
-# %% ../nbs/04_relaxation.ipynb #eafbce35
+# %% ../nbs/04_relaxation.ipynb #a5344509
 RELAXERS = ("descent", "fire")
 _ALL = [*_IN_ORDER, _mix, _rotate, _streams, _seed, _draw, _surroundings, _moved_energy, _listed, _strong_and_weak, _triangles_with, _sum, _moved_in_plane, _around, _equation_10, _moved_in_wide_cell, _step, _descend, _descend_batch, _energy_forces, _fire, _fire_batch]
 _own = types.SimpleNamespace(**{k.__name__: k for k in _ALL})
@@ -594,7 +594,7 @@ def relaxers_of(potential):
         potential._cache["relaxation"] = rebuild(_ALL, {**vars(pes_toy.energy), **globals()}, **potential.functions)
     return potential._cache["relaxation"]
 
-# %% ../nbs/04_relaxation.ipynb #a5344509
+# %% ../nbs/04_relaxation.ipynb #0edb7835
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
@@ -616,7 +616,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
         in_threads(run, these, workers, 8)
     return accepted, bits, energy
 
-# %% ../nbs/04_relaxation.ipynb #0edb7835
+# %% ../nbs/04_relaxation.ipynb #371db64e
 @dataclass(frozen=True)
 class Relaxation(Shown):
     "What `relax` returns."
@@ -649,7 +649,7 @@ class Relaxation(Shown):
         if rate.size and not np.isnan(rate).all(): said.append(("acceptance", f"{100 * rate[:, 0].mean():.3g} % in the first epoch, {100 * rate[:, -1].mean():.3g} % in the last"))
         return said
 
-# %% ../nbs/04_relaxation.ipynb #371db64e
+# %% ../nbs/04_relaxation.ipynb #b4eeb807
 def relax(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -676,7 +676,7 @@ def relax(
     pick = (lambda a: a[0]) if single else (lambda a: a)
     return Relaxation(pick(x), pick(w), float(energy[0]) if single else energy, pick(rate), relaxer, protocol)
 
-# %% ../nbs/04_relaxation.ipynb #b4eeb807
+# %% ../nbs/04_relaxation.ipynb #2a512d6f
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
     if relaxer not in RELAXERS: raise ValueError(f"relaxer must be 'descent' or 'fire', got {relaxer!r}")
