@@ -306,7 +306,9 @@ def main(
     args, line = _parse(argv), lambda text: " ".join(str(text).split())
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *where, **more: print(f"note: {line(message)}", file=sys.stderr)
-        try: args.run(args)
+        try:
+            args.run(args)
+            sys.stdout.flush()                                           # a closed pipe shows here, not when Python ends
         except KeyboardInterrupt as stop:
             print(f"stopped; {str(stop) or 'nothing was written'}", file=sys.stderr)
             return 130

@@ -4,7 +4,7 @@
 
 # %% ../nbs/00_lattice.ipynb #366cf9dd
 from __future__ import annotations
-import contextlib, dataclasses, html, inspect, io, math, numbers, re
+import contextlib, dataclasses, functools, html, inspect, io, math, numbers, re
 import numpy as np
 
 # %% auto #0
@@ -197,6 +197,7 @@ class Shown:
     def _repr_html_(self): return html_table(self.rows(), caption=self._title(), note=self._note())
 
 # %% ../nbs/00_lattice.ipynb #ccd1c467
+@functools.cache
 def _comments(kind):
     "The comments behind the fields of a dataclass, {field: comment}; empty where its source is not at hand."
     try: return dict(re.findall(r"^    (\w+):[^#\n]*# (.*)$", inspect.getsource(kind), re.M))

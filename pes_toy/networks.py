@@ -296,6 +296,7 @@ class Predictor(Shown):
     n_particles: int # of the training configurations
     dimension: int # of the training configurations
     about: dict # facts about training and database
+    truth = None # the potential of the user's own that the database was made with, while it is in memory; a file cannot hold it
 
     def rows(self): return [("inputs", str(self.descriptor)), ("configurations", f"{self.n_particles} particles in {self.dimension}-D")]
 
@@ -591,7 +592,7 @@ def train(
     network.history = history
     network.about = {**judge.errors, "ended": ended, "trained_on": len(training), "validated_on": len(aside), "seconds": time.perf_counter() - began, "database": None if database.spec is None else database.spec.to_dict(),
                      "labels": database.about.get("labels"), "widths": [float(database.width.min()), float(database.width.max())], "energies": [float(database.energy.min()), float(database.energy.max())]}
-    if database.spec is not None and database.spec.potential.kind < 0: network.truth = database.spec.potential          # a file cannot hold it
+    if database.spec is not None and database.spec.potential.kind < 0: network.truth = database.spec.potential
     return network
 
 # %% ../nbs/07_networks.ipynb #57c3a30d
@@ -691,11 +692,11 @@ Network.plot_history, Predictor.plot_prediction = _plot_history, _plot_predictio
 def truth_of(network, potential=None):
     "Potential, depth and protocol of the energies that a network was trained on."
     settings = network.about.get("database")
-    potential = getattr(network, "truth", None) if potential is None else potential
     if potential is not None: return potential, None, "exact"
     if settings is None: raise ValueError("the potential behind this network is unknown, for its database had no specification; give potential=")
-    if settings["potential"]["type"] == "Potential": raise ValueError(f"the network was trained on a potential of somebody's own, {settings['potential']['name']!r}, which its file does not hold; give potential=")
-    spec = DatabaseSpec.from_dict(settings)
+    own = settings["potential"]["type"] == "Potential"
+    if own and network.truth is None: raise ValueError(f"the network was trained on a potential of somebody's own, {settings['potential']['name']!r}, which its file does not hold; give potential=")
+    spec = DatabaseSpec.from_dict({**settings, "potential": network.truth} if own else settings)
     return spec.potential, spec.depth, network.about.get("labels") or spec.protocol
 
 # %% ../nbs/07_networks.ipynb #e63c780b

@@ -66,6 +66,12 @@ def test_a_changed_file_is_noticed(tmp_path):
     with pytest.raises(ValueError, match="hash"): pt.load(path)
 
 
+def test_a_histogram_says_what_it_leaves_out():
+    db = pt.generate(pt.DatabaseSpec(n_configurations=400), progress=False)
+    assert f"highest 0.5 %, up to {db.energy.max():.4g}" in db.plot_histogram().get_xlabel()
+    assert "highest" not in db.plot_histogram(keep=1.0).get_xlabel()
+
+
 def test_a_user_potential_makes_a_database(tmp_path):
     spring = pt.Potential(lambda r: (r - 1.0) ** 2 - 0.25 if r < 1.5 else 0.0, cutoff=1.5, name="spring")
     db = pt.generate(pt.DatabaseSpec(n_configurations=40, potential=spring, forces=True), progress=False)

@@ -848,8 +848,9 @@ def test_experiments_with_a_potential_of_ones_own():
 
 
 def test_a_network_of_a_potential_of_ones_own_knows_its_truth(tmp_path):
-    db = generate(dataclasses.replace(QUICK, potential=OWN[0]), progress=False)
+    db = generate(dataclasses.replace(QUICK, potential=OWN[0], depth=2), progress=False)
     network = ex.fit_baseline(db, ex.BaselineSpec())
+    assert ns.truth_of(network) == (OWN[0], 2, "exact")                               # its depth too: without a cutoff nothing else would tell
     np.testing.assert_array_equal(network.drag().energy, network.drag(OWN[0]).energy)
     network.truth = None                                                              # as in a file
     with pytest.raises(ValueError, match="'mine'.*give potential="): network.drag()
