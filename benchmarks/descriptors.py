@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from pes_toy.descriptors import ProximityEigenvalues, SymmetryFunctions, proximity_eigenvalue_gradients, proximity_eigenvalues
-from pes_toy.energy import in_threads, n_workers
+from pes_toy.base.jobs import in_threads, n_workers
 from timing import best_of, show
 
 M, N, W, R = 20_000, 4, 5.0, 20.0
