@@ -1,7 +1,7 @@
 """What a notebook shows, compared with what it stores: words exactly, numbers to a tolerance.
 
-Times, sizes of memory and speeds are left out: they belong to the machine. A cell in which more than
-that belongs to the machine says so, in a comment `# varies: why`; its numbers are not compared.
+Times, sizes of memory and speeds are left out: they belong to the machine. A cell in which more
+belongs to the machine says so, in a comment `# varies: why`; it is not compared.
 """
 import html
 import math
