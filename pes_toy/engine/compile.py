@@ -122,27 +122,30 @@ def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #c238caabf
+# %% ../../nbs/engine/compile.ipynb #cd45651cd
 def _compiled(function, inline, contract):
     return numba.njit(
         nogil=True, error_model="numpy", inline="always" if inline else "never",
         fastmath={"contract"} if contract else False)(function)
 
+def _is_ours(compiled):
+    return compiled.py_func.__module__.startswith("pes_toy.")
+
 def _cached(compiled):
     "The same function, kept on disk if it belongs to this package."
-    if compiled.py_func.__module__.startswith("pes_toy.") and cache_folder():
+    if _is_ours(compiled) and cache_folder():
         try:
             compiled._cache = _Cache(compiled.py_func)
         except (AttributeError, RuntimeError, TypeError): # another numba: compile in each process
             pass
     return compiled
 
-# %% ../../nbs/engine/compile.ipynb #c5de657d2
+# %% ../../nbs/engine/compile.ipynb #cb729ad79
 def specialise(
     entry, # a kernel
     exchanged: dict, # {kernel: the function in its place}
     made: dict | None = None, # what was made before with the same exchange; is added to
-    variant: str = "", # name of the exchange, to keep the result on disk; "": compile in each process
+    variant: str = "", # name of the exchange on disk; "": compile in each process
 ): # the kernel that calls the other functions; `entry` itself where it calls none of them
     "The same kernel on other functions, however deep it calls them."
     made = {} if made is None else made
@@ -169,10 +172,12 @@ def _copy(entry, scope, variant):
     compiled = _compiled(function, inline, bool(options.get("fastmath")))
     return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #c78c7997b
+# %% ../../nbs/engine/compile.ipynb #c94b681af
 def for_potential(
     entry, # a kernel that calls the functions of `engine.potentials`
     potential, # a potential
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
-    return specialise(entry, potential.exchanged, potential.made, potential.variant)
+    ours = all(_is_ours(f) for f in potential.exchanged.values())
+    variant = potential.variant if ours else ""
+    return specialise(entry, potential.exchanged, potential.made, variant)
