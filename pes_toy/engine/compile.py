@@ -122,25 +122,22 @@ def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #cd45651cd
+# %% ../../nbs/engine/compile.ipynb #c238caabf
 def _compiled(function, inline, contract):
     return numba.njit(
         nogil=True, error_model="numpy", inline="always" if inline else "never",
         fastmath={"contract"} if contract else False)(function)
 
-def _is_ours(compiled):
-    return compiled.py_func.__module__.startswith("pes_toy.")
-
 def _cached(compiled):
     "The same function, kept on disk if it belongs to this package."
-    if _is_ours(compiled) and cache_folder():
+    if compiled.py_func.__module__.startswith("pes_toy.") and cache_folder():
         try:
             compiled._cache = _Cache(compiled.py_func)
         except (AttributeError, RuntimeError, TypeError): # another numba: compile in each process
             pass
     return compiled
 
-# %% ../../nbs/engine/compile.ipynb #cb729ad79
+# %% ../../nbs/engine/compile.ipynb #cdf68e3b2
 def specialise(
     entry, # a kernel
     exchanged: dict, # {kernel: the function in its place}
@@ -172,12 +169,10 @@ def _copy(entry, scope, variant):
     compiled = _compiled(function, inline, bool(options.get("fastmath")))
     return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #c94b681af
+# %% ../../nbs/engine/compile.ipynb #c78c7997b
 def for_potential(
     entry, # a kernel that calls the functions of `engine.potentials`
     potential, # a potential
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
-    ours = all(_is_ours(f) for f in potential.exchanged.values())
-    variant = potential.variant if ours else ""
-    return specialise(entry, potential.exchanged, potential.made, variant)
+    return specialise(entry, potential.exchanged, potential.made, potential.variant)
