@@ -11,7 +11,7 @@ from .compile import kernel
 from .streams import State, draw, seed_stream, streams
 
 # %% auto #0
-__all__ = ['LANES', 'rows_of', 'Places', 'Pairs', 'Triples', 'Looks', 'Choice', 'descend_lanes']
+__all__ = ['LANES', 'rows_of', 'Places', 'Pairs', 'Triples', 'Looks', 'Choice', 'Bits', 'Room', 'descend_lanes']
 
 # %% ../../nbs/engine/lanes.ipynb #c16e5cf93
 LANES = 32 # configurations that are worked on side by side
@@ -300,21 +300,22 @@ def _look_twice(places, triples, looks, rows, p, q):
     _image_energies(looks, n, q)
     _replace(triples.v, looks, count)
 
-# %% ../../nbs/engine/lanes.ipynb #cc76676fc
+# %% ../../nbs/engine/lanes.ipynb #ce4e26dd3
 @kernel(inline=True)
-def _begin(batch, which, block, draw_of, state, places):
+def _begin(batch, which, block, draw_of, room):
     "Loads configurations and their streams; the last one fills up the lanes that are left."
     for l in range(LANES):
         m = which[min(block + l, len(which) - 1)]
-        seed_stream(draw_of, m, state, l)
-        places.width[l] = batch.width[m]
-        for i in range(places.pos.shape[0]):
-            places.pos[i, l] = batch.x[m, i // 2, i % 2]
+        seed_stream(draw_of, m, room.state, l)
+        room.choice.bits[l] = 0
+        room.places.width[l] = batch.width[m]
+        for i in range(room.places.pos.shape[0]):
+            room.places.pos[i, l] = batch.x[m, i // 2, i % 2]
     if draw_of.random_start:
-        for i in range(places.pos.shape[0]):
-            draw(state, LANES, places.pos, i)
+        for i in range(room.places.pos.shape[0]):
+            draw(room.state, LANES, room.places.pos, i)
             for l in range(LANES):
-                places.pos[i, l] = places.pos[i, l] * places.width[l]
+                room.places.pos[i, l] = room.places.pos[i, l] * room.places.width[l]
 
 @kernel(inline=True)
 def _end(batch, m, l, pos, far, e):
@@ -337,50 +338,90 @@ def _count(accepted, which, block, choice, epoch):
         for l in range(min(LANES, len(which) - block)):
             accepted[which[block + l], epoch] -= choice.mask[l]
 
-# %% ../../nbs/engine/lanes.ipynb #cce2c24f6
-@kernel
-def descend_lanes(batch, which, q, steps, draw_of):
-    "The descent of plane cells batch.x[which] (equation 10 with n = 6 and parameters q, width at least 9/4 R_0), in place; also their energies."
-    N = batch.x.shape[1]
+# %% ../../nbs/engine/lanes.ipynb #c7785f201
+class Bits(NamedTuple):
+    "The bits of tables, and of what is written into them."
+    pos: np.ndarray
+    new: np.ndarray
+    near: np.ndarray
+    far: np.ndarray
+    v: np.ndarray
+    e: np.ndarray
+
+@kernel(inline=True)
+def _write(bits, mask, pair_rows, triple_rows, p):
+    "Writes kept places, pairs and triangles into the tables."
+    for c in range(2):
+        _keep(bits.new, c, bits.pos, 2 * p + c, mask, LANES)
+    for a in range(bits.near.shape[0]):
+        _keep(bits.near, a, bits.far, pair_rows[p, a], mask, 4 * LANES)
+    for row in range(bits.v.shape[0]):
+        _keep(bits.v, row, bits.e, triple_rows[p, row, 0], mask, LANES)
+
+class Room(NamedTuple):
+    "Everything that is kept of 32 configurations."
+    state: State
+    places: Places
+    pairs: Pairs
+    triples: Triples
+    looks: Looks
+    choice: Choice
+    bits: Bits
+
+@kernel(inline=True)
+def _room_of(N):
+    "Room for N particles in each lane."
     Q = (N - 1) * (N - 2) // 2
-    pair_rows, triple_rows = rows_of(N)
-    state = streams(LANES)
-    places = Places(np.empty((2 * N, LANES)), np.empty((2, LANES)), np.empty(LANES))
-    pairs = Pairs(np.zeros((N - 1, 4 * LANES)), np.zeros((N * (N - 1) // 2, 4 * LANES)))
-    triples = Triples(np.empty((Q, 3 * LANES)), np.empty((Q, LANES)), np.zeros((N * Q // 3, LANES)))
     n = Q * LANES + 8
+    places = Places(np.empty((2 * N, LANES)), np.empty((2, LANES)), np.empty(LANES))
+    near = np.zeros((N - 1, 4 * LANES))
+    far = np.zeros((N * (N - 1) // 2, 4 * LANES))
+    v = np.empty((Q, LANES))
+    e = np.zeros((N * Q // 3, LANES))
     looks = Looks(np.empty(n, np.int64), np.ones((5, n)), np.ones((4, n)), np.empty((4, n)))
-    choice = Choice(np.empty(LANES), np.empty(LANES), np.empty(4 * LANES, np.int64), np.empty(LANES, np.int64))
-    pos_bits = places.pos.view(np.int64)
-    new_bits = places.new.view(np.int64)
-    near_bits = pairs.near.view(np.int64)
-    far_bits = pairs.far.view(np.int64)
-    v_bits = triples.v.view(np.int64)
-    e_bits = triples.e.view(np.int64)
+    choice = Choice(np.empty(LANES), np.empty(LANES), np.empty(4 * LANES, np.int64),
+                    np.empty(LANES, np.int64))
+    bits = Bits(places.pos.view(np.int64), places.new.view(np.int64), near.view(np.int64),
+                far.view(np.int64), v.view(np.int64), e.view(np.int64))
+    triples = Triples(np.empty((Q, 3 * LANES)), v, e)
+    return Room(streams(LANES), places, Pairs(near, far), triples, looks, choice, bits)
+
+# %% ../../nbs/engine/lanes.ipynb #c177fd852
+@kernel(inline=True)
+def _step(room, pair_rows, triple_rows, p, q, max_delta):
+    "A step of particle p in all lanes; of length zero where max_delta is negative."
+    if max_delta < 0.0:
+        _stay(room.places, p)
+    else:
+        for c in range(2):
+            draw(room.state, LANES, room.places.new, c)
+        _propose(room.places, p, max_delta)
+    _sum_pairs(room.places, room.pairs, room.choice, pair_rows, p, q)
+    _list_triangles(room.places.width, room.pairs, room.triples, triple_rows, p, q)
+    _look_twice(room.places, room.triples, room.looks, triple_rows, p, q)
+    for row in range(triple_rows.shape[1]):
+        _add(room.choice, room.triples.v, row, room.triples.e, triple_rows[p, row, 0], 0)
+    _decide(room.choice, max_delta < 0.0)
+    _write(room.bits, room.choice.mask, pair_rows, triple_rows, p)
+
+@kernel(bare=True)
+def _descend(batch, which, q, steps, draw_of, rows, room):
+    "The descent, 32 configurations after another."
+    pair_rows, triple_rows = rows
+    N = batch.x.shape[1]
     for block in range(0, len(which), LANES):
-        _begin(batch, which, block, draw_of, state, places)
+        _begin(batch, which, block, draw_of, room)
         for step in range(-N, steps.epochs * N):
             p = step % N
-            if step < 0:
-                _stay(places, p)
-            else:
-                for c in range(2):
-                    draw(state, LANES, places.new, c)
-                _propose(places, p, steps.max_delta)
-            _sum_pairs(places, pairs, choice, pair_rows, p, q)
-            _list_triangles(places.width, pairs, triples, triple_rows, p, q)
-            _look_twice(places, triples, looks, triple_rows, p, q)
-            for row in range(Q):
-                _add(choice, triples.v, row, triples.e, triple_rows[p, row, 0], 0)
-            _decide(choice, step < 0)
-            for c in range(2):
-                _keep(new_bits, c, pos_bits, 2 * p + c, choice.mask, LANES)
-            for a in range(N - 1):
-                _keep(near_bits, a, far_bits, pair_rows[p, a], choice.mask, 4 * LANES)
-            for row in range(Q):
-                _keep(v_bits, row, e_bits, triple_rows[p, row, 0], choice.mask, LANES)
-            if step >= 0:
-                _count(batch.accepted, which, block, choice, step // N)
+            _step(room, pair_rows, triple_rows, p, q, steps.max_delta if step >= 0 else -1.0)
+            if step >= 0: _count(batch.accepted, which, block, room.choice, step // N)
         for l in range(min(LANES, len(which) - block)):
-            _end(batch, which[block + l], l, places.pos, pairs.far, triples.e)
-            batch.bits[which[block + l]] = np.uint64(choice.bits[l])
+            m = which[block + l]
+            batch.bits[m] = np.uint64(room.choice.bits[l])
+            _end(batch, m, l, room.places.pos, room.pairs.far, room.triples.e)
+
+@kernel
+def descend_lanes(batch, which, q, steps, draw_of):
+    "The descent of plane cells batch.x[which], in place; also their energies. Equation 10 with n = 6 and parameters q, widths of at least 9/4 R_0."
+    N = batch.x.shape[1]
+    _descend(batch, which, q, steps, draw_of, rows_of(N), _room_of(N))
