@@ -67,3 +67,25 @@ def copy_project(to):
 def tools_of_this_python():
     "Commands such as nbdev_export and jupyter come from where this Python is, also when its environment is not active."
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+
+
+@pytest.fixture(scope="module")
+def db():
+    "200 configurations with forces."
+    from pes_toy.database import DatabaseSpec, generate
+    return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
+
+
+@pytest.fixture(scope="module")
+def small(db):
+    "A trained network."
+    from models import TINY
+    from pes_toy.networks import TrainingSpec, train
+    return train(db, TrainingSpec(**TINY), progress=False)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
