@@ -15,11 +15,14 @@ _homes = {
                     "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
                     "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
     "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
-    "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
+    "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
+    "experiments": ["Experiment", "run_experiment", "vary"],
+    "sweeps": ["Sweep", "sweep"],
+    "studies": ["study"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "scores", "experiments", "sweeps", "studies", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

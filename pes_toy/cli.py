@@ -185,7 +185,7 @@ def _fresh(network, seed, n_configurations):
 def _predict(args):
     "pes_toy predict NETWORK.npz DATABASE [OUT.parquet]"
     from pes_toy.database import load
-    from pes_toy.experiments import score
+    from pes_toy.scores import score
     from pes_toy.networks import load_network
     (database, out), network = _files(args), load_network(args.network)
     db = load(database) if args.fresh is None else _fresh(network, args.fresh, 10_000 if args.n_configurations is None else args.n_configurations)

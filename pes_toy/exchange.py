@@ -11,7 +11,8 @@ from . import __version__
 from .database import Database, DatabaseSpec
 from .base.files import whole_file
 from .energy import check_potential, energy_and_forces
-from .experiments import Experiment, Sweep
+from .experiments import Experiment
+from .sweeps import Sweep
 from .explore import Explorer, View
 from .base.checks import check_number, needs
 from .base.settings import Settings
