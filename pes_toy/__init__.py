@@ -20,9 +20,11 @@ _homes = {
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
-    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
+    "specification": ["DatabaseSpec"],
+    "database": ["Database", "load", "concat", "sample_database"],
+    "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "scores", "experiments", "sweeps", "studies", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "specification", "database", "generation", "descriptors", "networks", "scores", "experiments", "sweeps", "studies", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

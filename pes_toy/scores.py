@@ -320,7 +320,7 @@ def _facts(database):
         widths=[float(database.width.min()), float(database.width.max())],
     )
 
-# %% ../nbs/08_scores.ipynb #cc8c4a45a
+# %% ../nbs/08_scores.ipynb #c5c6c2990
 def fit_baseline(
     database: Database, # configurations with energies
     spec: BaselineSpec = BaselineSpec(), # what to fit
@@ -343,7 +343,7 @@ def fit_baseline(
     used = len(training) if model.centres is None else len(model.centres)
     seconds = time.perf_counter() - began
     model.about = dict(trained_on=used, seconds=seconds, **_facts(database))
-    if database.spec is not None and database.spec.potential.kind < 0:
+    if database.spec is not None and not database.spec.potential.variant:
         model.truth = database.spec.potential
     return model
 
