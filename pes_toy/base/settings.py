@@ -14,7 +14,7 @@ from .checks import check_choice, check_flag, check_number
 from .show import Shown
 
 # %% auto #0
-__all__ = ['Limits', 'setting', 'Described', 'Settings']
+__all__ = ['Limits', 'setting', 'Described', 'described', 'Settings']
 
 # %% ../../nbs/base/settings.ipynb #c04b15768
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _check_range(name, found):
                          "swap them, or give one number")
     return found
 
-# %% ../../nbs/base/settings.ipynb #c941facce
+# %% ../../nbs/base/settings.ipynb #c2c349537
 @dataclass(frozen=True)
 class Described:
     "A setting as the command and the explorers see it."
@@ -90,6 +90,17 @@ class Described:
     default: object # its default
     meaning: str # the comment behind it
     limits: Limits # what it may be
+
+def described(
+    kind, # a dataclass, such as one of Settings or a potential
+) -> dict: # name -> Described
+    "Every field with its default, the comment behind it, and its limits."
+    said = _comments(kind)
+    found = {}
+    for field in dataclasses.fields(kind):
+        meaning = said.get(field.name, "")
+        found[field.name] = Described(field.name, field.default, meaning, _limits(field))
+    return found
 
 class Settings(Shown):
     "Settings that check themselves and show themselves beside their defaults and meanings."
@@ -105,12 +116,7 @@ class Settings(Shown):
     @classmethod
     def described(cls) -> dict: # name -> Described
         "Every setting with its default, meaning and limits."
-        said = _comments(cls)
-        found = {}
-        for field in dataclasses.fields(cls):
-            meaning = said.get(field.name, "")
-            found[field.name] = Described(field.name, field.default, meaning, _limits(field))
-        return found
+        return described(cls)
 
     def rows(self) -> list: # (name, value, default where it differs, meaning)
         "All settings, with the default of those that differ from it, and what they mean."
