@@ -1,4 +1,5 @@
 """First result in a fresh process: with an empty cache of compiled code, and with a warm one."""
+
 import os
 import subprocess
 import sys
@@ -17,7 +18,9 @@ WORK = {
 
 def seconds(code, cache):
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_CACHE_DIR": cache})
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_CACHE_DIR": cache}
+    )
     return time.perf_counter() - start
 
 
@@ -27,5 +30,12 @@ if __name__ == "__main__":
     for name, code in WORK.items():
         with tempfile.TemporaryDirectory() as cache:
             first = seconds(code, cache)
-            rows += [(f"{name}: first process", first, "s (asked: at most 12)"), ("   second process", min(seconds(code, cache) for _ in range(4)), "s (asked: at most 1.5)")]
+            rows += [
+                (f"{name}: first process", first, "s (asked: at most 12)"),
+                (
+                    "   second process",
+                    min(seconds(code, cache) for _ in range(4)),
+                    "s (asked: at most 1.5)",
+                ),
+            ]
     show("start of a process, everything included", rows)

@@ -1,4 +1,5 @@
 """Timing side by side: contestants take turns, the best round of each counts."""
+
 import time
 
 
@@ -16,4 +17,5 @@ def best_of(*contestants, rounds=5):
 def show(title, rows):
     "A small table on the screen."
     print(f"\n{title}")
-    for name, value, unit in rows: print(f"  {name:32s} {value:12.4g} {unit}")
+    for name, value, unit in rows:
+        print(f"  {name:32s} {value:12.4g} {unit}")
