@@ -50,7 +50,7 @@ def control_of(
     found = dict(name=one.name, label=label, tip=one.meaning, **_kind_of(one))
     return Control(**{**found, **changes})
 
-# %% ../nbs/09a_views.ipynb #cec1cf7a3
+# %% ../nbs/09a_views.ipynb #cc6251260
 def _kind_of(one):
     "Kind and ends of the control of a setting."
     limits = one.limits
@@ -66,7 +66,9 @@ def _kind_of(one):
 
 def _guess(default):
     "Ends and step of a slider around a default."
-    return 0.2 * default, 3.0 * default, 0.05 * 10.0 ** math.floor(math.log10(default))
+    if not isinstance(default, (int, float)) or default == 0: return 0.0, 1.0, 0.01
+    step = 0.05 * 10.0 ** math.floor(math.log10(abs(default)))
+    return min(0.2 * default, 3.0 * default), max(0.2 * default, 3.0 * default), step
 
 # %% ../nbs/09a_views.ipynb #cc5d36c17
 def panels(
