@@ -4,7 +4,7 @@ import time
 
 
 def best_of(*contestants, rounds=5):
-    "Best time of each contestant in seconds; they run in turn, so that a noisy neighbour hits all of them."
+    "Best seconds of each; they run in turn, so that a noisy neighbour hits all of them."
     times = [[] for _ in contestants]
     for _ in range(rounds):
         for run, seen in zip(contestants, times):

@@ -21,7 +21,7 @@ DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
 
 
 def readme(notebook=ROOT / "nbs" / "index.ipynb"):
-    "The text of README.md and its pictures, {name: bytes}, as the notebook's stored outputs have them."
+    "README.md and its pictures, {name: bytes}, as the notebook's stored outputs have them."
     nb = nbformat.read(notebook, as_version=4)
     nb.cells = [
         c

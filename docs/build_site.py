@@ -2,13 +2,14 @@
 
     python docs/build_site.py
 
-nbdev processes the notebooks into _proc/ (API entries, links, hidden cells) as it does for Quarto. This script turns
-Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored outputs. The pages have the
-names that Quarto gives them, show math without JavaScript and ask for nothing from a network.
+nbdev processes the notebooks into _proc/ (API entries, links, hidden cells) as it does for Quarto.
+This script turns Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored outputs.
+The pages have the names that Quarto gives them, show math without JavaScript and ask for nothing from
+a network.
 
-It stops, with a status that is not 0, when there are no notebooks, when a stored output is an error, when a cell mixes
-imports with other code (nbdev would run it alone), when Sphinx warns (of a broken link, say), or when a page shows a
-traceback.
+It stops, with a status that is not 0, when there are no notebooks, when a stored output is an error,
+when a cell mixes imports with other code (nbdev would run it alone), when Sphinx warns (of a broken
+link, say), or when a page shows a traceback.
 """
 
 import os
@@ -150,25 +151,36 @@ def stage(pages):
         nbformat.write(nb, STAGED / here)
 
 
+GROUPS = {
+    "": "Chapters",
+    "tutorials": "Tutorials",
+    "thesis": "Thesis",
+    "engine": "Engine",
+    "base": "Base",
+}
+
+
 def contents(names, linked):
-    """Sphinx's table of contents, hidden: the sidebar shows it. One group for each folder, its pages as the front page
-    links to them, and one for the chapters."""
+    """Sphinx's table of contents, hidden: the sidebar shows it. The tutorials first, as the front
+    page links to them, then the chapters, then the other wings."""
+    wings = list(dict.fromkeys(["tutorials", *GROUPS]))
+
+    def place(pair):
+        path, name = pair
+        wing = path.parts[0] if path.parent.parts else ""
+        return wings.index(wing), linked.find(str(name)) if wing == "tutorials" else 0
+
     groups = {}
-    for path, name in sorted(
-        names.items(),
-        key=lambda pair: (
-            not pair[0].parent.parts,
-            linked.find(str(pair[1])) if pair[0].parent.parts else 0,
-        ),
-    ):
+    for path, name in sorted(names.items(), key=place):
+        wing = path.parts[0] if path.parent.parts else ""
         if name != Path("index.ipynb"):
-            groups.setdefault(
-                path.parts[0].capitalize() if path.parent.parts else "Chapters", []
-            ).append(name)
-    return "\n\n".join(
-        "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *map(str, group), "```"])
-        for caption, group in groups.items()
-    )
+            groups.setdefault(GROUPS[wing], []).append(name)
+    return "\n\n".join(table_of_contents(*group) for group in groups.items())
+
+
+def table_of_contents(caption, pages):
+    lines = ["```{toctree}", ":hidden:", f":caption: {caption}", "", *map(str, pages), "```"]
+    return "\n".join(lines)
 
 
 def stored_errors(pages):

@@ -35,7 +35,8 @@ html_theme_options = {
     "article_footer_items": [],
 }
 
-# Math becomes MathML while the pages are built, by pandoc as in Quarto: browsers show that without JavaScript or network.
+# Math becomes MathML while the pages are built, by pandoc as in Quarto: browsers show that
+# without JavaScript or network.
 html_math_renderer = "mathml"
 
 

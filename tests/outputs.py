@@ -1,7 +1,7 @@
 """What a notebook shows, compared with what it stores: words exactly, numbers to a tolerance.
 
-Times, sizes of memory and speeds are left out: they belong to the machine. A cell in which more than
-that belongs to the machine says so, in a comment `# varies: why`; its numbers are not compared.
+Times, sizes of memory and speeds are left out: they belong to the machine. A cell in which more
+belongs to the machine says so, in a comment `# varies: why`; it is not compared.
 """
 import html
 import math
@@ -43,7 +43,9 @@ def parts(text):
 
 
 def unit_of_last_digit(number):
-    "One unit of the last digit that is printed: 0.01 for 3.14, 1e-7 for 2.5e-6."
+    "One unit of the last digit that is printed: 0.01 for 3.14, 1e-7 for 2.5e-6; 0 for whole ones."
+    if re.fullmatch(r"[-+]?\d+", number):
+        return 0.0
     mantissa, _, exponent = number.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     return 10.0 ** (int(exponent or 0) - decimals)
@@ -51,9 +53,9 @@ def unit_of_last_digit(number):
 
 def close(a, b):
     "Two printed numbers agree to the tolerance, or in all but the last digit."
-    x, y = (float(re.sub("[,_]", "", number)) for number in (a, b))
-    last = max(unit_of_last_digit(re.sub("[,_]", "", number)) for number in (a, b))
-    return math.isclose(x, y, rel_tol=RELATIVE, abs_tol=1.01 * last)
+    a, b = (re.sub("[,_]", "", number) for number in (a, b))
+    last = max(unit_of_last_digit(a), unit_of_last_digit(b))
+    return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=1.01 * last)
 
 
 def difference(stored, fresh):

@@ -13,9 +13,7 @@ def python(code, folder):
 
 
 def test_import_is_quick(tmp_path):
-    timed = (
-        "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
-    )
+    "Less than 0.5 s beyond numpy and numba: the best of some fresh processes, in turn."
     timed = (
         "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
     )

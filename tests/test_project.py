@@ -10,6 +10,7 @@ from conftest import copy_project
 from notebooks import ROOT, errors, notebook_paths, read
 
 NOTEBOOKS = notebook_paths()
+pytestmark = pytest.mark.quick
 EXPORTED = re.compile(r"^#\|\s*exports?i?\b", re.M)
 
 
@@ -58,59 +59,64 @@ def test_modules_are_what_the_notebooks_export(tmp_path):
     subprocess.run(["nbdev_export"], cwd=copy, check=True)
     found = differences(before, generated(copy))
     if found:
-        fail(
-            f"pes_toy/ differs from what nbs/ exports. Change the notebook, not the module, then `make export`.\n{found}"
-        )
+        remedy = "Change the notebook, not the module, then `make export`."
+        fail(f"pes_toy/ differs from what nbs/ exports. {remedy}\n{found}")
+
+
+def notebook_texts(root):
+    return {p.as_posix(): (root / p).read_text(encoding="utf-8") for p in notebook_paths(root)}
 
 
 def test_notebooks_are_clean(tmp_path):
     copy = copy_project(tmp_path / "project")
-    texts = lambda: {
-        p.as_posix(): (copy / p).read_text(encoding="utf-8") for p in notebook_paths(copy)
-    }
-    before = texts()
+    before = notebook_texts(copy)
     subprocess.run(["nbdev_clean"], cwd=copy, check=True)
-    found = differences(before, texts())
+    found = differences(before, notebook_texts(copy))
     if found:
         fail(f"nbdev_clean changes notebooks: call `make export` before you commit.\n{found}")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
-def test_stored_notebook(path):
-    "No errors, no large files, and nothing that nbdev would lose on the way to the site."
-    size, nb = (ROOT / path).stat().st_size, read(ROOT / path)
+def test_a_stored_notebook_is_small_and_free_of_errors(path):
+    size = (ROOT / path).stat().st_size
     if size > 500_000:
         fail(f"{path} has {size / 1000:.0f} kB, the limit is 500 kB: make its pictures smaller")
-    if found := errors(nb):
-        fail(
-            f"{path} stores errors; run it again with `make execute NB={path}`\n" + "\n".join(found)
-        )
-    texts = str(
-        [
-            {k: v for k, v in o.get("data", o).items() if not k.startswith("image/")}
-            for cell in nb.cells
-            for o in cell.get("outputs", [])
-        ]
-    )
-    if found := re.findall(r"site-packages|(?<!\w)/(?:tmp|root|home)/\w+", texts):
-        fail(
-            f"{path} stores a path of the machine that it ran on, {found[0]}: `make execute NB={path}`, or avoid what prints it"
-        )
-    title = next(
-        (c for c in nb.cells if c.cell_type == "markdown" and re.search(r"^# ", c.source, re.M)),
-        None,
-    )
+    if found := errors(read(ROOT / path)):
+        listed = "\n".join(found)
+        fail(f"{path} stores errors; run it again with `make execute NB={path}`\n{listed}")
+
+
+def stored_texts(nb):
+    "All that a notebook stores, apart from pictures."
+    found = []
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", output)
+            found.append({k: v for k, v in data.items() if not k.startswith("image/")})
+    return str(found)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_a_stored_notebook_names_no_folder_of_a_machine(path):
+    text = stored_texts(read(ROOT / path))
+    if found := re.findall(r"site-packages|(?<!\w)/(?:tmp|root|home|work)/\w+", text):
+        remedy = f"`make execute NB={path}`, or avoid what prints it"
+        fail(f"{path} stores a path of the machine that it ran on, {found[0]}: {remedy}")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_the_site_loses_nothing_of_the_title_cell(path):
+    "nbdev keeps the title and one line of description of this cell."
+    markdown = [c.source for c in read(ROOT / path).cells if c.cell_type == "markdown"]
+    title = next((source for source in markdown if re.search(r"^# ", source, re.M)), None)
     if not title:
         fail(f"{path} has no title: its first cell should be `# Title` and `> one sentence`")
-    lines = [line for line in title.source.splitlines() if line.strip()]
-    lost = [line for line in lines if not re.match(r"#\s|>\s|-\s.*:", line)] + [
-        line for line in lines if line[0] == ">"
-    ][1:]
+    lines = [line for line in title.splitlines() if line.strip()]
+    lost = [line for line in lines if not re.match(r"#\s|>\s|-\s.*:", line)]
+    lost += [line for line in lines if line[0] == ">"][1:]
     if lost:
-        fail(
-            f"{path}: of the cell with the title nbdev keeps only `# title` and one line `> description`. Move what the site "
-            "would lose into a cell of its own:\n" + "\n".join(lost)
-        )
+        listed = "\n".join(lost)
+        fail(f"{path}: move what the site would lose into a cell of its own:\n{listed}")
 
 
 def test_readme_says_what_the_front_page_says():
@@ -118,12 +124,9 @@ def test_readme_says_what_the_front_page_says():
     from build_readme import PICTURES, readme
 
     text, pictures = readme()
-    found = differences(
-        {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}, {"README.md": text}
-    )
+    stored = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = differences({"README.md": stored}, {"README.md": text})
     if found:
         fail(f"README.md differs from nbs/index.ipynb: call `make readme`.\n{found}")
-    stored = {p.name: p.read_bytes() for p in (ROOT / PICTURES).glob("*")}
-    assert stored == pictures, (
-        f"the pictures in {PICTURES} differ from those in nbs/index.ipynb: call `make readme`"
-    )
+    kept = {p.name: p.read_bytes() for p in (ROOT / PICTURES).glob("*")}
+    assert kept == pictures, f"the pictures in {PICTURES} are others: call `make readme`"

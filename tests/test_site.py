@@ -1,4 +1,4 @@
-"""The site that docs/build_site.py makes. The script itself fails on tracebacks, stored errors and broken references."""
+"""The site of docs/build_site.py, which fails on tracebacks, stored errors and broken links."""
 
 import shutil
 import subprocess
@@ -9,21 +9,23 @@ from notebooks import ROOT, notebook_paths
 
 
 def test_every_notebook_has_a_page(site):
-    assert len(set(pages(site)) - {"search.html", "genindex.html"}) == len(notebook_paths()), pages(
-        site
-    )
+    found = set(pages(site)) - {"search.html", "genindex.html"}
+    assert len(found) == len(notebook_paths()), found
+
+
+SIGNS = [
+    "Traceback (most recent call last)",
+    "system-message",
+    'class="problematic"',
+    "output_error",
+    "ipynb#",
+]
 
 
 def test_pages_are_free_of_errors(site):
     for name in pages(site):
         text = (site / name).read_text(encoding="utf-8")
-        for sign in (
-            "Traceback (most recent call last)",
-            "system-message",
-            'class="problematic"',
-            "output_error",
-            "ipynb#",
-        ):
+        for sign in SIGNS:
             assert sign not in text, f"{name} contains {sign}"
 
 
