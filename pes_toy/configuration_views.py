@@ -100,7 +100,7 @@ def _model(network):
                         f"got {type(network).__name__}; load_network reads a file")
     return network
 
-# %% ../nbs/09c_configuration_views.ipynb #cd23c267f
+# %% ../nbs/09c_configuration_views.ipynb #ca7974b21
 @patch(as_prop=True)
 def x(self: ConfigurationView) -> float:
     "x of the particle that is moved, in R_c."
@@ -122,15 +122,14 @@ def __setattr__(self: ConfigurationView, name, value):
 def controls(self: ConfigurationView) -> list:
     "Particle, its place, and what is drawn."
     ends = dict(low=-0.25 * self.width, high=1.25 * self.width)
-    known = TrainingSpec.described()
     return [
         Control("particle", "choice", "particle", options=tuple(range(len(self.positions)))),
         Control("x", "slider", "x (R_c)", **ends),
         Control("y", "slider", "y (R_c)", **ends),
-        control_of(known["R_0p"], "R_0p (R_c)", kind="slider", low=1.0, high=20.0, step=0.1),
+        control_of(TrainingSpec.described()["R_0p"], "R_0p (R_c)"),
         Control("order", "switch", "order", options=self.orders, shown=len(self.orders) > 1,
                 tip="of the proximity matrix whose eigenvalues stand out"),
-        control_of(DatabaseSpec.described()["protocol"], "protocol"),
+        control_of(DatabaseSpec.described()["protocol"]),
     ]
 
 # %% ../nbs/09c_configuration_views.ipynb #c184ace27
@@ -282,7 +281,7 @@ def draw(self: ConfigurationView, figure) -> list:
 EPOCHS = 200 # of the whole course
 RUNGS = np.array([0, 1, 2, 3, 5, 8, 12, 18, 25, 35, 50, 70, 100, 140, EPOCHS]) # with an energy
 
-# %% ../nbs/09c_configuration_views.ipynb #cb9c906a8
+# %% ../nbs/09c_configuration_views.ipynb #c7a4b4eb6
 @dataclass(repr=False, eq=False)
 class RelaxationView(View):
     "A random configuration that relaxes: its structure, its energy, and the acceptance rate."
@@ -309,7 +308,7 @@ class RelaxationView(View):
     def controls(self):
         known = DatabaseSpec.described()
         return [
-            control_of(known["epochs"], "epochs", kind="whole", low=0, high=EPOCHS, step=1),
+            control_of(known["epochs"], low=0, high=EPOCHS, step=1),
             control_of(known["max_delta"]),
             control_of(known["width"], "width (R_c)"),
             control_of(known["n_particles"], "particles"),

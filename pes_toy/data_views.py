@@ -249,7 +249,7 @@ class NetworkView(View):
     def changed(self):
         "An explorer puts here what it does during a training."
 
-# %% ../nbs/09d_data_views.ipynb #cd5140b83
+# %% ../nbs/09d_data_views.ipynb #cf04864b2
 @patch
 def controls(self: NetworkView) -> list:
     "The settings of a training, and its buttons."
@@ -259,11 +259,10 @@ def controls(self: NetworkView) -> list:
     return [
         Control("inputs", "choice", "inputs", options=self._inputs()),
         Control("orders", "text", "orders", shown=near, tip="negative whole numbers"),
-        control_of(known["R_0p"], "R_0p (R_c)", kind="slider", low=1.0, high=20.0, step=0.1,
-                   shown=near),
-        control_of(known["transform"], "scaling", kind="choice"),
-        control_of(known["hidden"], "hidden layers", kind="text"),
-        control_of(known["activation"], kind="choice"),
+        control_of(known["R_0p"], "R_0p (R_c)", shown=near),
+        control_of(known["transform"], "scaling"),
+        control_of(known["hidden"], "hidden layers"),
+        control_of(known["activation"]),
         control_of(known["learning_rate"], "learning rate"),
         control_of(known["epochs"]),
         control_of(known["force_weight"], "force weight"),

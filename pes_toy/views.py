@@ -50,7 +50,7 @@ def control_of(
     found = dict(name=one.name, label=label, tip=one.meaning, **_kind_of(one))
     return Control(**{**found, **changes})
 
-# %% ../nbs/09a_views.ipynb #cc6251260
+# %% ../nbs/09a_views.ipynb #c6a14dd4c
 def _kind_of(one):
     "Kind and ends of the control of a setting."
     limits = one.limits
@@ -59,10 +59,10 @@ def _kind_of(one):
         return dict(kind=kind, options=tuple(limits.choices))
     if limits.several == "many" and limits.slider is None: return dict(kind="text")
     low, high, step = limits.slider or _guess(one.default)
-    kind = "whole" if limits.integer else "slider"
-    if not limits.integer and low > 0 and high / low > 999:
-        low, high, kind = math.log10(low), math.log10(high), "log"
-    return dict(kind=kind, low=low, high=high, step=step)
+    if limits.integer: return dict(kind="whole", low=low, high=high, step=step)
+    if low > 0 and high / low > 999: # in powers of ten
+        return dict(kind="log", low=math.log10(low), high=math.log10(high), step=step or 0.1)
+    return dict(kind="slider", low=low, high=high, step=step)
 
 def _guess(default):
     "Ends and step of a slider around a default."
