@@ -33,12 +33,12 @@ def potential(
         return Explorer(PotentialView(name, **parameters, **settings))
     return Explorer(PotentialView("given", given=potential, **settings))
 
-# %% ../nbs/09f_explore.ipynb #c13852332
+# %% ../nbs/09f_explore.ipynb #c1cb62b08
 def configuration(
     positions: np.ndarray | None = None, # (N, 2), in R_c; None: a patch of four beside a face
     width: float = 5.0, # of the cell, in R_c
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
-    network: object = None, # any Predictor, or the path of one; None: that of the package; False: none
+    network: object = None, # any Predictor or its path; None: that of the package; False: none
     **settings, # of ConfigurationView: orders, R_0p, depth, particle, protocol
 ) -> Explorer:
     "Explore a configuration: move a particle; lattice, forces, eigenvalues, energies, a model."
