@@ -50,14 +50,15 @@ def control_of(
     found = dict(name=one.name, label=label, tip=one.meaning, **_kind_of(one))
     return Control(**{**found, **changes})
 
-# %% ../nbs/09a_views.ipynb #c6a14dd4c
+# %% ../nbs/09a_views.ipynb #cec08ee44
 def _kind_of(one):
     "Kind and ends of the control of a setting."
     limits = one.limits
     if limits.choices:
         kind = "switch" if len(limits.choices) <= 2 else "choice"
         return dict(kind=kind, options=tuple(limits.choices))
-    if limits.several == "many" and limits.slider is None: return dict(kind="text")
+    is_text = isinstance(one.default, (str, tuple))
+    if limits.slider is None and (is_text or limits.several == "many"): return dict(kind="text")
     low, high, step = limits.slider or _guess(one.default)
     if limits.integer: return dict(kind="whole", low=low, high=high, step=step)
     if low > 0 and high / low > 999: # in powers of ten
@@ -66,7 +67,7 @@ def _kind_of(one):
 
 def _guess(default):
     "Ends and step of a slider around a default."
-    if not isinstance(default, (int, float)) or default == 0: return 0.0, 1.0, 0.01
+    if not default: return 0.0, 1.0, 0.01
     step = 0.05 * 10.0 ** math.floor(math.log10(abs(default)))
     return min(0.2 * default, 3.0 * default), max(0.2 * default, 3.0 * default), step
 
