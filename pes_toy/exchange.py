@@ -69,7 +69,7 @@ def to_atoms(
         frames.append(atoms)
     return frames
 
-# %% ../nbs/11_exchange.ipynb #c75c719fe
+# %% ../nbs/11_exchange.ipynb #c2b0a0138
 def _dimension(atoms):
     "The number of periodic directions, which must come first."
     pbc = [bool(periodic) for periodic in atoms.pbc]
@@ -85,8 +85,9 @@ def _flat(atoms, d):
     angles = atoms.cell.angles()
     right = np.allclose(angles[~np.isnan(angles)], 90)
     if not right or not np.allclose(lengths, lengths[0], rtol=1e-10) or not lengths[0] > 0:
-        raise ValueError("the cell must be square or cubic, "
-                         f"got {atoms.cell.cellpar().round(4).tolist()}; only such cells exist here")
+        found = atoms.cell.cellpar().round(4).tolist()
+        raise ValueError(f"the cell must be square or cubic, got {found}; "
+                         "only such cells exist here")
     if d < 3 and np.ptp(atoms.positions[:, d:], axis=0).max() > 1e-9:
         place = "plane" if d == 2 else "line"
         raise ValueError(f"atoms are periodic in {d} directions, but do not lie in one {place}; "
