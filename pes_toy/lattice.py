@@ -9,7 +9,7 @@ from .base.checks import check_configurations, check_number
 from .base.show import axes_or_new
 
 # %% auto #0
-__all__ = ['plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice']
+__all__ = ['plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice', 'draw_forces']
 
 # %% ../nbs/00_lattice.ipynb #c3e71118a
 def plain_cells(
@@ -61,7 +61,7 @@ def wrap(
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)
     return inside[0] if single else inside
 
-# %% ../nbs/00_lattice.ipynb #c1157ffc9
+# %% ../nbs/00_lattice.ipynb #c1a990529
 def plot_lattice(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c
@@ -86,7 +86,7 @@ def plot_lattice(
     ax.scatter(*images.T, s=22, color="C0", alpha=0.35, linewidths=0, label="images")
     ax.scatter(*particles.T, s=46, color="C3", zorder=3, label="central cell")
     if forces is not None:
-        _draw_forces(ax, particles, _project(np.asarray(forces, float), axes), width)
+        draw_forces(ax, particles, _project(np.asarray(forces, float), axes), width)
     if labels:
         _draw_numbers(ax, particles)
     _frame(ax, width, depth, axes, on_a_line)
@@ -113,14 +113,22 @@ def _draw_cells(ax, cells, width, bottom):
         corner = (x * width, y * width + bottom)
         ax.add_patch(Rectangle(corner, width, width, fill=False, **style))
 
-# %% ../nbs/00_lattice.ipynb #c6c3c9f8f
-def _draw_forces(ax, points, forces, width):
-    "Arrows, the longest 0.3 of the width."
+# %% ../nbs/00_lattice.ipynb #cb145c3e2
+def draw_forces(
+    ax, # matplotlib Axes
+    points: np.ndarray, # (N, 2) where the arrows begin
+    forces: np.ndarray, # (N, 2)
+    width: float, # of the cell
+    longest: float = 0.3, # length of the longest arrow, in widths
+    **style, # of the arrows, as `Axes.quiver` takes it
+):
+    "Arrows for forces, to scale among each other."
     largest = np.linalg.norm(forces, axis=-1).max()
-    scale = largest / (0.3 * width) if largest > 0 else 1.0
-    style = dict(angles="xy", scale_units="xy", width=0.008, color="C1", zorder=4)
-    ax.quiver(*points.T, *forces.T, scale=scale, **style)
+    scale = largest / (longest * width) if largest > 0 else 1.0
+    usual = dict(angles="xy", scale_units="xy", width=0.008, color="C1", zorder=4)
+    ax.quiver(*points.T, *forces.T, scale=scale, **{**usual, **style})
 
+# %% ../nbs/00_lattice.ipynb #c950f21f2
 def _draw_numbers(ax, points):
     for i, point in enumerate(points):
         ax.annotate(str(i), point, xytext=(4, 4), textcoords="offset points")
