@@ -74,8 +74,10 @@ def _draw(pictures, folder, made_with, say=print):
 # %% ../nbs/10_cli.ipynb #d9758fe0
 def _generate(args):
     "pes_toy generate OUT"
-    from pes_toy.database import DatabaseSpec, _suffix, generate
-    path = _writable(_suffix(args.out)[0])
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.database import check_path
+    from pes_toy.generation import generate
+    path = _writable(check_path(args.out))
     db = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet)
     db.save(path)
     _say(args)(f"{db!r}\nwritten to {path}")
@@ -99,8 +101,8 @@ def _database_pictures(db):
 
 def _convert(args):
     "pes_toy convert A B"
-    from pes_toy.database import _suffix, load
-    path = _writable(_suffix(args.target)[0])
+    from pes_toy.database import check_path, load
+    path = _writable(check_path(args.target))
     print(f"written to {load(args.source).save(path)}")
 
 # %% ../nbs/10_cli.ipynb #98922370
@@ -171,7 +173,8 @@ def _for_predictions(path, database):
 
 def _fresh(network, seed, n_configurations):
     "Configurations that the network has not seen, with forces where there are such."
-    from pes_toy.database import DatabaseSpec, generate
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.generation import generate
     settings, labels = network.about.get("database"), network.about.get("labels")
     if settings is None: raise ValueError("--fresh needs the specification of the training database, which this network does not know; give a DATABASE")
     if labels is not None: raise ValueError(f"this network was trained on energies that were computed again in protocol {labels!r}, and --fresh makes those of its specification; give a DATABASE")

@@ -8,7 +8,8 @@ import dataclasses, json, math, os, time, warnings, zipfile
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from .database import Database, DatabaseSpec
+from .specification import DatabaseSpec
+from .database import Database
 from .base.files import whole_file
 from .base.jobs import progress_bar
 from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_orders,
