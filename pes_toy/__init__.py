@@ -21,7 +21,7 @@ _homes = {
     "database": ["Database", "load", "concat", "sample_database"],
     "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "specification", "database", "generation", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 
