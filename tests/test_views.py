@@ -28,7 +28,7 @@ def network(db):
 def test_scaled_verdicts_are_those_of_the_potential(kind):
     u = getattr(pt, kind)(E_c=2.5, R_c=0.7)
     found = explore.PotentialView(kind, E_c=2.5, R_c=0.7, test="convergence").compute()
-    for name, judge in pt.diagnostics.PROPERTIES.items():
+    for name, judge in pt.verdicts.PROPERTIES.items():
         assert found["verdicts"][name].holds == judge(u).holds, name
     same = pt.diagnostics.convergence(u)
     np.testing.assert_allclose(found["test"].y, same.y, rtol=1e-9)
