@@ -388,7 +388,7 @@ def check_apart(x, w, first=0):
     m, i, j = coincidence(x, w)
     if m >= 0: raise ValueError(f"positions of particles {i} and {j} of configuration {first + m} coincide (or are images of each other); move one of them")
 
-# %% ../nbs/02_energy.ipynb #c8386825b
+# %% ../nbs/02_energy.ipynb #c0d1e33ac
 def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     "Energies (M,) and forces (M, N, d) of checked configurations, which it wraps in place in protocol \"exact\"."
     M, N, d = x.shape
@@ -398,7 +398,7 @@ def _evaluate(x, w, potential, depth, protocol, workers, with_forces):
     check_size(D, w, n, N, d)
     reach = np.inf if potential.reach is None else potential.reach
     mode = THESIS if not exact else FULL if potential.reach is None else HALF
-    k, p, w2, w3 = kernels_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
+    k, p, w2, w3 = kernels_of(potential), (*potential.parameters, 0.0, 0.0, 0.0, 0.0, 0.0)[:6], potential.pair_weight, potential.triplet_weight
     energy, forces = np.empty(M), np.empty((M, N, d) if with_forces else (0, N, d))
     boxed = n > 0
     chunk = max(1, 2000 // N)

@@ -592,7 +592,7 @@ def relaxers_of(potential):
     "The kernels of this chapter for a potential."
     return types.SimpleNamespace(**{k.__name__: for_potential(k, potential) for k in (_descend_batch, _fire_batch)})
 
-# %% ../nbs/04_relaxation.ipynb #ce3eb8902
+# %% ../nbs/04_relaxation.ipynb #c0f4063af
 def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol, seed, share=0, first=0, random_start=False, history=False, workers=None):
     "Relaxes x (M, N, d) in place; returns accepted steps per epoch (M, epochs) or (M, 0), the last 64 steps as bits (M,), and energies per particle (M,), nan where they are not known."
     M, N, d = x.shape
@@ -600,7 +600,7 @@ def relax_batch(x, w, potential, *, relaxer, epochs, max_delta, depth, protocol,
     D, n = depths(potential, w, depth, protocol), n_boxes(potential, w, N, d, protocol) if relaxer == "fire" else np.zeros(M, np.int64)
     check_size(D, w, n, N, d)
     reach = np.inf if potential.reach is None else potential.reach
-    k, q, w2, w3 = relaxers_of(potential), potential.parameters, potential.pair_weight, potential.triplet_weight
+    k, q, w2, w3 = relaxers_of(potential), (*potential.parameters, 0.0, 0.0, 0.0, 0.0, 0.0)[:6], potential.pair_weight, potential.triplet_weight
     how = STALE if protocol == "thesis" else WHOLE if potential.reach is None else LIVE
     rest = np.ones(M, bool)
     if relaxer == "descent" and how == LIVE and isinstance(potential, ModifiedLennardJones) and potential.n == 6 and d == 2 and 2 <= N <= 8:

@@ -137,12 +137,12 @@ def _cached(compiled):
             pass
     return compiled
 
-# %% ../../nbs/engine/compile.ipynb #c5de657d2
+# %% ../../nbs/engine/compile.ipynb #cdf68e3b2
 def specialise(
     entry, # a kernel
     exchanged: dict, # {kernel: the function in its place}
     made: dict | None = None, # what was made before with the same exchange; is added to
-    variant: str = "", # name of the exchange, to keep the result on disk; "": compile in each process
+    variant: str = "", # name of the exchange on disk; "": compile in each process
 ): # the kernel that calls the other functions; `entry` itself where it calls none of them
     "The same kernel on other functions, however deep it calls them."
     made = {} if made is None else made
