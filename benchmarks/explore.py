@@ -10,7 +10,7 @@ import numpy as np
 
 from pes_toy import explore
 from pes_toy.database import DatabaseSpec, generate
-from pes_toy.networks import TrainingSpec, train
+from pes_toy.training import TrainingSpec, train
 from timing import show
 
 TIMES = 20

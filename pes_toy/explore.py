@@ -15,7 +15,8 @@ from .energy import energy_and_forces, energy_per_particle
 from .lattice import plot_lattice, wrap
 from .base.checks import check_configurations, check_number, needs
 from .base.show import small_png
-from .networks import ACTIVATIONS, TRANSFORMS, TrainingSpec, load_network, sample_network, train, training_rows
+from .networks import ACTIVATIONS, TRANSFORMS, load_network, sample_network
+from .training import TrainingSpec, train, training_rows
 from .potentials import ModifiedLennardJones, Potential
 from .relaxation import relax
 

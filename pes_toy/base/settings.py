@@ -4,10 +4,11 @@
 
 # %% ../../nbs/base/settings.ipynb #c4966c97e
 from __future__ import annotations
+import ast
 import dataclasses
 import functools
 import inspect
-import re
+import textwrap
 from dataclasses import dataclass
 import numpy as np
 from .checks import check_choice, check_flag, check_number
@@ -48,10 +49,17 @@ def setting(
 def _comments(kind):
     "The comments behind the fields of a dataclass; empty where its source is not at hand."
     try:
-        source = inspect.getsource(kind)
+        source = textwrap.dedent(inspect.getsource(kind))
     except (OSError, TypeError):
         return {}
-    return dict(re.findall(r"^    (\w+):[^#\n]*# (.*)$", source, re.M))
+    lines = source.splitlines()
+    found = {}
+    for node in ast.parse(source).body[0].body:
+        if not isinstance(node, ast.AnnAssign): continue
+        behind = lines[node.end_lineno - 1].encode()[node.end_col_offset:].decode()
+        if "#" in behind:
+            found[node.target.id] = behind.partition("#")[2].strip()
+    return found
 
 def _written(value):
     return f"{value:_}" if type(value) is int else repr(value)
