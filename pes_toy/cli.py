@@ -74,8 +74,10 @@ def _draw(pictures, folder, made_with, say=print):
 # %% ../nbs/10_cli.ipynb #d9758fe0
 def _generate(args):
     "pes_toy generate OUT"
-    from pes_toy.database import DatabaseSpec, _suffix, generate
-    path = _writable(_suffix(args.out)[0])
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.database import check_path
+    from pes_toy.generation import generate
+    path = _writable(check_path(args.out))
     db = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet)
     db.save(path)
     _say(args)(f"{db!r}\nwritten to {path}")
@@ -99,8 +101,8 @@ def _database_pictures(db):
 
 def _convert(args):
     "pes_toy convert A B"
-    from pes_toy.database import _suffix, load
-    path = _writable(_suffix(args.target)[0])
+    from pes_toy.database import check_path, load
+    path = _writable(check_path(args.target))
     print(f"written to {load(args.source).save(path)}")
 
 # %% ../nbs/10_cli.ipynb #98922370
@@ -108,7 +110,7 @@ def _prepare(args):
     "pes_toy prepare IN OUT"
     from pes_toy.database import load
     from pes_toy.descriptors import prepare
-    from pes_toy.training import TrainingSpec
+    from pes_toy.networks import TrainingSpec
     path, descriptor, say = _writable(args.out, ".parquet"), TrainingSpec(inputs=args.inputs, orders=args.orders, R_0p=args.R_0p).descriptor, _say(args)
     db = prepare(load(args.source), descriptor, progress=not args.quiet)
     db.save(path)
@@ -118,7 +120,7 @@ def _prepare(args):
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
     from pes_toy.database import load
-    from pes_toy.training import TrainingSpec, train
+    from pes_toy.networks import TrainingSpec, train
     path, folder, spec, say = _writable(args.out, ".npz"), _folder(args.pictures), _spec(args, TrainingSpec), _say(args)
     db = load(args.database)
     if spec.force_weight and db.forces is None and db.spec is not None and {db.spec.protocol, db.about.get("labels") or "exact"} == {"exact"}:
@@ -133,7 +135,7 @@ def _train(args):
 
 def _network_pictures(network, db):
     "Loss, predictions of the validation part, one of its configurations, and the drag test where there is one."
-    from pes_toy.training import training_rows
+    from pes_toy.networks import training_rows
     aside = db[training_rows(db, network.spec.validation, network.spec.seed)[1]]
     drawn = dict(history=network.plot_history) if network.history else {}
     drawn["prediction"] = lambda: network.plot_prediction(aside)
@@ -171,7 +173,8 @@ def _for_predictions(path, database):
 
 def _fresh(network, seed, n_configurations):
     "Configurations that the network has not seen, with forces where there are such."
-    from pes_toy.database import DatabaseSpec, generate
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.generation import generate
     settings, labels = network.about.get("database"), network.about.get("labels")
     if settings is None: raise ValueError("--fresh needs the specification of the training database, which this network does not know; give a DATABASE")
     if labels is not None: raise ValueError(f"this network was trained on energies that were computed again in protocol {labels!r}, and --fresh makes those of its specification; give a DATABASE")

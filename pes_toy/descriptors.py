@@ -1184,7 +1184,8 @@ def report(
 # %% ../nbs/06_descriptors.ipynb #155f3571
 def _sample(n_particles, dimension, width):
     "Partly relaxed configurations."
-    from pes_toy.database import DatabaseSpec, generate
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.generation import generate
     return generate(DatabaseSpec(n_configurations=1500, n_particles=n_particles, dimension=dimension, width=width, epochs=(5, 20, 40), keep=0.8), progress=False)
 
 def _collisions(descriptor, db, spread, searches, rng):

@@ -8,7 +8,8 @@ import dataclasses, json, os, re
 from pathlib import Path
 import numpy as np
 from . import __version__
-from .database import Database, DatabaseSpec
+from .specification import DatabaseSpec
+from .database import Database
 from .base.files import whole_file
 from .energy import check_potential, energy_and_forces
 from .experiments import Experiment, Sweep

@@ -8,7 +8,9 @@ import dataclasses, functools, hashlib, json, math, os, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from .database import Database, DatabaseSpec, generate
+from .specification import DatabaseSpec
+from .database import Database
+from .generation import generate
 from .base.files import whole_file
 from .base.jobs import progress_bar
 from .descriptors import Descriptor, _best_time

@@ -97,7 +97,8 @@ def tools_of_this_python():
 @pytest.fixture(scope="module")
 def db():
     "200 configurations with forces."
-    from pes_toy.database import DatabaseSpec, generate
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.generation import generate
 
     return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
 

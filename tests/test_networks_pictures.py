@@ -9,7 +9,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from models import TINY, handmade
-from pes_toy.database import DatabaseSpec
+from pes_toy.specification import DatabaseSpec
 from pes_toy.descriptors import drag_path
 from pes_toy.energy import energy_per_particle
 from pes_toy.training import TrainingSpec, train

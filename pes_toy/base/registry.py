@@ -41,6 +41,9 @@ class Registry:
     def __contains__(self, name):
         return name in self.names()
 
+    def __iter__(self):
+        return iter(self.names())
+
     def __getitem__(self, name):
         if name in self._known: return self._known[name]
         known = self.names()

@@ -107,26 +107,29 @@ class _Cache(caching.FunctionCache):
         except OSError: # a full disk, a folder that is gone: compile in each process
             pass
 
-# %% ../../nbs/engine/compile.ipynb #c57e9b329
+# %% ../../nbs/engine/compile.ipynb #c6616e38c
 def kernel(
     function=None, # the function; None: decorate with options
     *,
     inline: bool = False, # paste it into its callers
     contract: bool = False, # a * b + c in one instruction, with one rounding
+    bare: bool = False, # no counting of references to arrays; it must allocate nothing
 ): # the compiled function
     "Compile a function without the global lock; kept on disk where it belongs to this package."
-    if function is None: return functools.partial(kernel, inline=inline, contract=contract)
-    return _cached(_compiled(function, inline, contract))
+    if function is None:
+        return functools.partial(kernel, inline=inline, contract=contract, bare=bare)
+    return _cached(_compiled(function, inline, contract, bare))
 
 def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #c238caabf
-def _compiled(function, inline, contract):
+# %% ../../nbs/engine/compile.ipynb #c26899605
+def _compiled(function, inline, contract, bare):
+    lean = {"_nrt": False, "forceinline": True} if bare else {}
     return numba.njit(
         nogil=True, error_model="numpy", inline="always" if inline else "never",
-        fastmath={"contract"} if contract else False)(function)
+        fastmath={"contract"} if contract else False, **lean)(function)
 
 def _cached(compiled):
     "The same function, kept on disk if it belongs to this package."
@@ -158,7 +161,7 @@ def specialise(
     made[entry] = _copy(entry, {**scope, **others}, variant)
     return made[entry]
 
-# %% ../../nbs/engine/compile.ipynb #cf0779bf1
+# %% ../../nbs/engine/compile.ipynb #c9fe60298
 def _copy(entry, scope, variant):
     "The same function in another scope, compiled in the same way."
     f = entry.py_func
@@ -166,7 +169,8 @@ def _copy(entry, scope, variant):
     function.variant = variant
     options = entry.targetoptions
     inline = options["inline"] == "always"
-    compiled = _compiled(function, inline, bool(options.get("fastmath")))
+    bare = not options.get("_nrt", True)
+    compiled = _compiled(function, inline, bool(options.get("fastmath")), bare)
     return _cached(compiled) if variant else compiled
 
 # %% ../../nbs/engine/compile.ipynb #c78c7997b
