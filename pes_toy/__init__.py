@@ -18,9 +18,11 @@ _homes = {
     "training": ["TrainingSpec", "train", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
-    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
+    "specification": ["DatabaseSpec"],
+    "database": ["Database", "load", "concat", "sample_database"],
+    "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "training", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "specification", "database", "generation", "descriptors", "networks", "training", "experiments", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

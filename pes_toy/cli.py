@@ -110,7 +110,7 @@ def _prepare(args):
     "pes_toy prepare IN OUT"
     from pes_toy.database import load
     from pes_toy.descriptors import prepare
-    from pes_toy.networks import TrainingSpec
+    from pes_toy.training import TrainingSpec
     path, descriptor, say = _writable(args.out, ".parquet"), TrainingSpec(inputs=args.inputs, orders=args.orders, R_0p=args.R_0p).descriptor, _say(args)
     db = prepare(load(args.source), descriptor, progress=not args.quiet)
     db.save(path)
@@ -120,7 +120,7 @@ def _prepare(args):
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
     from pes_toy.database import load
-    from pes_toy.networks import TrainingSpec, train
+    from pes_toy.training import TrainingSpec, train
     path, folder, spec, say = _writable(args.out, ".npz"), _folder(args.pictures), _spec(args, TrainingSpec), _say(args)
     db = load(args.database)
     if spec.force_weight and db.forces is None and db.spec is not None and {db.spec.protocol, db.about.get("labels") or "exact"} == {"exact"}:
@@ -135,7 +135,7 @@ def _train(args):
 
 def _network_pictures(network, db):
     "Loss, predictions of the validation part, one of its configurations, and the drag test where there is one."
-    from pes_toy.networks import training_rows
+    from pes_toy.training import training_rows
     aside = db[training_rows(db, network.spec.validation, network.spec.seed)[1]]
     drawn = dict(history=network.plot_history) if network.history else {}
     drawn["prediction"] = lambda: network.plot_prediction(aside)

@@ -10,7 +10,9 @@ matplotlib.use("agg")
 
 from models import TINY, Waves, in_process, same_weights, slopes_of
 from pes_toy import training as tr
-from pes_toy.database import Database, DatabaseSpec, generate
+from pes_toy.specification import DatabaseSpec
+from pes_toy.database import Database
+from pes_toy.generation import generate
 from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, SymmetryFunctions, prepare
 from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
 
