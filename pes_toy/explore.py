@@ -10,7 +10,8 @@ import numpy as np
 from . import potentials
 from .database import Database, sample_database
 from .descriptors import DegenerateWarning, proximity_eigenvalues
-from .diagnostics import PROPERTIES, Curve, Surface, convergence, energy_surface, repulsion, single_triangle, square_symmetry, triangle_in_space, _units
+from .diagnostics import Curve, Surface, convergence, energy_surface, repulsion, single_triangle, square_symmetry, triangle_in_space
+from .verdicts import PROPERTIES
 from .energy import energy_and_forces, energy_per_particle
 from .lattice import plot_lattice, wrap
 from .base.checks import check_configurations, check_number, needs
@@ -439,7 +440,7 @@ def _curves(self, quick):
     if u is None: parts = {name: np.vectorize(f, otypes=[float]) for name, f in (("triangle", triplet and (lambda r: triplet(r, r, r))), ("pair", pair)) if f}
     else: parts = {name: f for name, weight, f in (("triangle", u.triplet_weight, lambda r: u.triplet(r, r, r)), ("pair", u.pair_weight, u.pair)) if weight}
     slopes = dict(triangle=lambda r: sum(u.triplet_derivatives(r, r, r)), pair=lambda r: u.pair_derivative(r))
-    r = (1.0 if u is None else _units(u)[1]) * np.linspace(0.5, 4.0, 351)
+    r = (1.0 if u is None else u.units[1]) * np.linspace(0.5, 4.0, 351)
     with np.errstate(all="ignore"): energy = {name: f(r) for name, f in parts.items()}
     return r, energy, {name: np.gradient(y, r) if u is None else slopes[name](r) for name, y in energy.items()}
 
@@ -454,7 +455,7 @@ def _potential_compute(self, quick=False):
     found = dict(r=r, energy=energy, slope=slope, test=None, verdicts={})
     if not quick:
         test, verdicts = self._judged()
-        found |= dict(test=_scaled(test, *_units(self.potential)) if _unit_of(self.potential) is not self.potential else test, verdicts=verdicts)
+        found |= dict(test=_scaled(test, *self.potential.units) if _unit_of(self.potential) is not self.potential else test, verdicts=verdicts)
     return found
 
 PotentialView._curves, PotentialView._judged, PotentialView.compute = _curves, _judged, _potential_compute
@@ -503,7 +504,7 @@ def _draw_test(figure, found):
 def _potential_draw(self, figure, quick=False):
     energy, slope, *_ = _axes(figure, self.places, self.labels)
     found = self.compute(quick)
-    E, R = (1.0, 1.0) if quick and self.name == "custom" else _units(self.potential)
+    E, R = (1.0, 1.0) if quick and self.name == "custom" else self.potential.units
     shown, low, high = found["r"][[0, -1]], 0.0, 0.0
     for (name, y), style in zip(found["energy"].items(), ("-", "--")):
         energy.plot(found["r"], y, style, label=name)

@@ -136,7 +136,7 @@ def test_scaled_verdicts_are_those_of_the_potential(kind):
     u = getattr(pt, kind)(E_c=2.5, R_c=0.7)
     view = explore.PotentialView(kind, E_c=2.5, R_c=0.7, test="convergence")
     found = view.compute()
-    assert {k: v.holds for k, v in found["verdicts"].items()} == {k: judge(u).holds for k, judge in pt.diagnostics.PROPERTIES.items()}
+    assert {k: v.holds for k, v in found["verdicts"].items()} == {k: judge(u).holds for k, judge in pt.verdicts.PROPERTIES.items()}
     same = pt.diagnostics.convergence(u)
     np.testing.assert_allclose(found["test"].y, same.y, rtol=1e-9)
     np.testing.assert_array_equal(found["test"].x, same.x)
