@@ -258,10 +258,10 @@ def _can_have_forces(db):
     if db.forces is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
 
-# %% ../nbs/10_cli.ipynb #c4dc7b22a
+# %% ../nbs/10_cli.ipynb #c9b694306
 def _network_pictures(network, db):
     "Loss, predictions of the validation part, one of its configurations, and the drag test."
-    from pes_toy.networks import training_rows
+    from pes_toy.training import training_rows
     aside = db[training_rows(db, network.spec.validation, network.spec.seed)[1]]
     drawn = {}
     if network.history:

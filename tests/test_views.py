@@ -8,6 +8,7 @@ from exploring import NAMES, another, pixels, random_network, small_database, vi
 from pes_toy import explore
 from pes_toy.base.registry import POTENTIALS, RELAXERS
 from pes_toy.base.settings import described
+from pes_toy.verdicts import PROPERTIES
 from pes_toy.views import render
 
 
@@ -28,7 +29,7 @@ def network(db):
 def test_scaled_verdicts_are_those_of_the_potential(kind):
     u = getattr(pt, kind)(E_c=2.5, R_c=0.7)
     found = explore.PotentialView(kind, E_c=2.5, R_c=0.7, test="convergence").compute()
-    for name, judge in pt.verdicts.PROPERTIES.items():
+    for name, judge in PROPERTIES.items():
         assert found["verdicts"][name].holds == judge(u).holds, name
     same = pt.diagnostics.convergence(u)
     np.testing.assert_allclose(found["test"].y, same.y, rtol=1e-9)
