@@ -14,7 +14,8 @@ _homes = {
     "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
                     "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
                     "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
-    "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
+    "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
+    "training": ["TrainingSpec", "train", "DivergedError"],
     "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
@@ -24,7 +25,8 @@ _homes = {
     "database": ["Database", "load", "concat", "sample_database"],
     "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "specification", "database", "generation", "descriptors", "networks", "scores", "experiments", "sweeps", "studies", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "networks", "training", "scores", "experiments", "sweeps", "studies", "formulas", "views",
+            "potential_views", "configuration_views", "data_views", "widgets", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

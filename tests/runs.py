@@ -5,11 +5,11 @@ import numpy as np
 from models import TINY
 
 from pes_toy.experiments import Experiment, vary
-from pes_toy.networks import TrainingSpec
 from pes_toy.potentials import Potential
 from pes_toy.scores import BaselineSpec
 from pes_toy.specification import DatabaseSpec
 from pes_toy.sweeps import Sweep
+from pes_toy.training import TrainingSpec
 
 QUICK = DatabaseSpec(n_configurations=60, epochs=4)
 SMALL = TrainingSpec(**{**TINY, "batch_size": 16})

@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from models import Waves, slopes_of
+from models import Waves, in_process, slopes_of
 from runs import OWN, QUICK
 
 from pes_toy.descriptors import ProximityEigenvalues
 from pes_toy.generation import generate
-from pes_toy.networks import TrainingSpec, apply_transform, fit_transform, truth_of
+from pes_toy.networks import apply_transform, fit_transform, load_network, truth_of
 from pes_toy.scores import METHODS, BaselineSpec, fit_baseline
+from pes_toy.training import TrainingSpec
 
 IMPOSSIBLE = [
     (dict(method="boosting"), ValueError),
@@ -138,3 +139,21 @@ def test_a_baseline_of_a_potential_of_ones_own_knows_its_truth():
     model.truth = None # as in a file
     with pytest.raises(ValueError, match="'mine'.*give potential="):
         model.drag()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_baselines_go_to_a_file(db, method, tmp_path):
+    model = fitted(db, method, Waves((1, 4)), "standardised")[0]
+    again = load_network(model.save(tmp_path / "baseline.npz"))
+    assert type(again) is type(model) and again.spec == model.spec
+    assert json.loads(json.dumps(model.about)) == again.about
+    x = db.positions[:9]
+    np.testing.assert_array_equal(again.predict(x, 5.0), model.predict(x, 5.0))
+    np.testing.assert_array_equal(again.drag(points=9).energy, model.drag(points=9).energy)
+
+
+def test_a_file_of_a_baseline_is_read_in_a_fresh_process(db, tmp_path):
+    path = fit_baseline(db, BaselineSpec()).save(tmp_path / "baseline.npz")
+    said = in_process("import sys, pes_toy; print(pes_toy.load_network(sys.argv[1]))", path)
+    assert "least squares" in said

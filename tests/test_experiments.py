@@ -7,12 +7,14 @@ import pytest
 from models import Waves, in_process
 from runs import BASELINE, NETWORK, OWN, QUICK
 
+from pes_toy.base.settings import Settings, setting
 from pes_toy.energy import energy_and_forces, energy_per_particle
 from pes_toy.experiments import Experiment, labelled, plain_experiment, run_experiment, vary
 from pes_toy.generation import generate
-from pes_toy.networks import TrainingSpec
+from pes_toy.networks import Predictor
 from pes_toy.scores import BaselineSpec
 from pes_toy.specification import DatabaseSpec
+from pes_toy.training import TrainingSpec
 
 TRAININGS = [
     dict(orders=(-2, -4)),
@@ -102,7 +104,7 @@ sys.path.insert(0, sys.argv[1])
 from models import Waves
 from pes_toy.specification import DatabaseSpec
 from pes_toy.experiments import Experiment
-from pes_toy.networks import TrainingSpec
+from pes_toy.training import TrainingSpec
 print(Experiment("b", DatabaseSpec(), TrainingSpec(Waves())).key)"""
     found = in_process(code, Path(__file__).parent, PYTHONHASHSEED="42")
     assert found.strip() == Experiment("a", DatabaseSpec(), TrainingSpec(Waves())).key
@@ -173,15 +175,49 @@ def test_one_name_for_a_line():
 
 
 def test_what_cannot_be_varied():
-    for setting in ("training.rate", "database.size", "rate"):
-        with pytest.raises(ValueError, match=f"'{setting}' does not exist"):
-            vary(NETWORK, setting, [1])
-    for setting in ("trainings.epochs", "training.inputs.cutoff", "score.n"):
+    for unknown in ("training.rate", "database.size", "rate"):
+        with pytest.raises(ValueError, match=f"'{unknown}' does not exist"):
+            vary(NETWORK, unknown, [1])
+    for no_place in ("trainings.epochs", "training.inputs.cutoff", "score.n"):
         with pytest.raises(ValueError, match="setting must be"):
-            vary(NETWORK, setting, [1])
+            vary(NETWORK, no_place, [1])
     with pytest.raises(ValueError, match="learning_rate"):
         vary(NETWORK, "training.learning_rate", [1, -1])
     with pytest.raises(TypeError, match="learning_rate must be"):
         vary(NETWORK, "training.learning_rate", ["fast"])
     with pytest.raises(TypeError, match="several values"):
         vary(NETWORK, "training.learning_rate", 0.1)
+
+
+class Guess(Predictor):
+    "Always the same energy; no descriptor, no parameters, no memory."
+    n_particles, dimension, about = 4, 2, {}
+
+    def __init__(self, energy):
+        self.energy = energy
+
+    def evaluate(self, x, w, with_forces=False):
+        return np.full(len(x), self.energy), np.zeros_like(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class GuessSpec(Settings):
+    "Settings of one's own."
+    quantile: float = setting(0.5, low=0, high=1) # of the energies
+    seed: int = setting(0, integer=True, low=0) # of nothing
+
+    def to_dict(self):
+        return dataclasses.asdict(self)
+
+    def fit(self, database):
+        return Guess(float(np.quantile(database.energy, self.quantile)))
+
+
+def test_a_model_of_ones_own_takes_part():
+    own = dataclasses.replace(BASELINE, training=GuessSpec(), elsewhere=())
+    found = run_experiment(own)
+    assert found["force_error"] == 1.0 and found["trained_on"] is None
+    changed = vary(own, "training.quantile", [0.1])[0]
+    assert changed.key != own.key
+    assert run_experiment(changed)["energy_mae"] > found["energy_mae"]
+    assert "quantile=0.1" in dict(changed.rows())["training"]

@@ -4,30 +4,28 @@ import math
 
 import numpy as np
 import pytest
-from models import Waves, handmade
+from models import handmade
 from runs import OWN, QUICK
 
 from pes_toy.generation import generate
-from pes_toy.networks import Predictor, TrainingSpec
+from pes_toy.networks import Predictor, load_network
 from pes_toy.scores import Average, BaselineSpec, fit_baseline, plain_score, score
 from pes_toy.specification import DatabaseSpec
+from pes_toy.training import TrainingSpec
 
 
 class Off(Predictor):
     "The truth, and a known error."
-    descriptor, n_particles, dimension, about = Waves(), 4, 2, {}
+    n_particles, dimension, about = 4, 2, {}
 
     def __init__(self, db, energy, forces):
         true = np.zeros_like(db.positions) if db.forces is None else db.forces
         rows = zip(db.positions, db.energy + energy, true + forces)
         self.known = {x.tobytes(): (e, f) for x, e, f in rows}
 
-    def energy_and_forces(self, x, w):
-        found = [self.known[a.tobytes()] for a in x.reshape(-1, 4, 2)]
+    def evaluate(self, x, w, with_forces=False):
+        found = [self.known[row.tobytes()] for row in x]
         return np.array([e for e, _ in found]), np.array([f for _, f in found])
-
-    def predict(self, x, w):
-        return self.energy_and_forces(x, w)[0]
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +117,50 @@ def test_averages_are_means(db):
     np.testing.assert_allclose(mean.forces(x, w), np.mean(forces, axis=0), rtol=1e-9, atol=1e-9)
     assert mean.n_parameters == 3 * members[0].n_parameters
     assert "3 predictors" in repr(mean)
+
+
+class Sum(Predictor):
+    "A model that looks at the positions themselves."
+    n_particles, dimension, about, any_number = 4, 2, {}, True
+
+    def evaluate(self, x, w, with_forces=False):
+        return x.sum(axis=(1, 2)), -x.shape[1] * np.ones_like(x)
+
+
+def test_averages_of_unlike_members(db):
+    network = handmade(TrainingSpec())
+    local = handmade(TrainingSpec("symmetry"))
+    mean = Average([network, local, Sum()])
+    x = db.positions[:9]
+    w = db.width[:9]
+    energies = [member.predict(x, w) for member in mean.members]
+    forces = [member.forces(x, w) for member in mean.members]
+    np.testing.assert_allclose(mean.predict(x, w), np.mean(energies, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(mean.forces(x, w), np.mean(forces, axis=0), rtol=1e-9, atol=1e-9)
+    assert mean.descriptor is None and not mean.any_number
+    five = np.random.default_rng(0).uniform(0, 4, (5, 2))
+    assert np.isfinite(Average([local, Sum()]).predict(five, 4.0))
+    with pytest.raises(ValueError, match="5 particles"):
+        mean.predict(five, 4.0)
+    assert mean.n_parameters == network.n_parameters + local.n_parameters
+
+
+def test_averages_go_to_a_file(tmp_path, db):
+    members = [handmade(TrainingSpec(), seed=1), fit_baseline(db, BaselineSpec(inputs="symmetry"))]
+    mean = Average([Average(members), members[1]])
+    again = load_network(mean.save(tmp_path / "mean.npz"))
+    x = db.positions[:9]
+    np.testing.assert_array_equal(again.predict(x, 5.0), mean.predict(x, 5.0))
+    np.testing.assert_array_equal(again.forces(x, 5.0), mean.forces(x, 5.0))
+    assert again.members[1].about == members[1].about
+    with pytest.raises(NotImplementedError, match="parts"):
+        Average([Sum()]).save(tmp_path / "sum.npz")
+
+
+def test_averages_that_make_no_sense():
+    with pytest.raises(ValueError, match="empty"):
+        Average([])
+    with pytest.raises(TypeError, match="Predictors"):
+        Average([Sum(), "network"])
+    with pytest.raises(ValueError, match="one dimension"):
+        Average([Sum(), handmade(TrainingSpec(), d=3)])

@@ -5,10 +5,10 @@ import shutil
 import pytest
 from notebooks import ROOT
 
-from pes_toy.networks import TrainingSpec
 from pes_toy.specification import DatabaseSpec
 from pes_toy.studies import STUDIES, Study, figures, study
 from pes_toy.sweeps import with_seeds
+from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
 RESULTS = ROOT / "nbs" / "results"

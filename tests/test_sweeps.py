@@ -10,8 +10,8 @@ from runs import BASELINE, NETWORK, QUICK, fake, made_up
 
 from pes_toy import sweeps
 from pes_toy.experiments import Experiment, vary
-from pes_toy.networks import TrainingSpec
 from pes_toy.sweeps import _plus_minus, plain_sweep, sweep
+from pes_toy.training import TrainingSpec
 
 MEASURED = {"seconds", "seconds_one", "seconds_many"}
 TWO = vary(Experiment("", QUICK), "database.n_configurations", {"a": 10, "b": 20})
