@@ -14,14 +14,16 @@ _homes = {
     "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
                     "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
                     "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
-    "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
+    "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
+    "training": ["TrainingSpec", "train", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "specification": ["DatabaseSpec"],
     "database": ["Database", "load", "concat", "sample_database"],
     "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "networks", "training", "experiments", "formulas", "views",
+            "potential_views", "configuration_views", "data_views", "widgets", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

@@ -5,7 +5,8 @@ import numpy as np
 
 from pes_toy import networks as ns
 from pes_toy.descriptors import Descriptor, ProximityEigenvalues, RelativeDistances, SymmetryFunctions
-from pes_toy.networks import Network, TrainingSpec
+from pes_toy.networks import Network
+from pes_toy.training import TrainingSpec
 
 
 @dataclasses.dataclass(frozen=True)

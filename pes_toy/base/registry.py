@@ -60,4 +60,4 @@ def _is_ours(thing):
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors",))
-MODELS = Registry("model", ("networks",))
+MODELS = Registry("model", ("training",))
