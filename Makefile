@@ -6,6 +6,7 @@ NETWORKS := .venv/networks.stamp
 DEV := .venv/dev.stamp
 NB ?=
 ARGS ?=
+DEMO ?= demo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lab docs bench figures samples export execute readme clean
@@ -14,14 +15,14 @@ help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(NETWORKS) ## make a database with the thesis's settings, train a network on it, judge that on fresh configurations; all in demo/, with pictures
-	mkdir -p demo
-	$(BIN)/pes_toy generate demo/database.parquet
-	$(BIN)/pes_toy info demo/database.parquet --pictures demo
-	$(BIN)/pes_toy prepare demo/database.parquet demo/prepared.parquet
-	$(BIN)/pes_toy train demo/prepared.parquet demo/network.npz --pictures demo
-	$(BIN)/pes_toy predict demo/network.npz --fresh 1
+	mkdir -p $(DEMO)
+	$(BIN)/pes_toy generate $(DEMO)/database.parquet
+	$(BIN)/pes_toy info $(DEMO)/database.parquet --pictures $(DEMO)
+	$(BIN)/pes_toy prepare $(DEMO)/database.parquet $(DEMO)/prepared.parquet
+	$(BIN)/pes_toy train $(DEMO)/prepared.parquet $(DEMO)/network.npz --pictures $(DEMO)
+	$(BIN)/pes_toy predict $(DEMO)/network.npz --fresh 1
 
-test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some)
+test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
 	rm -rf build/lib build/bdist.* build/installed
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/installed .
 	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest ../tests $(ARGS)

@@ -1,9 +1,10 @@
 """Timing side by side: contestants take turns, the best round of each counts."""
+
 import time
 
 
 def best_of(*contestants, rounds=5):
-    "Best time of each contestant in seconds; they run in turn, so that a noisy neighbour hits all of them."
+    "Best seconds of each; they run in turn, so that a noisy neighbour hits all of them."
     times = [[] for _ in contestants]
     for _ in range(rounds):
         for run, seen in zip(contestants, times):
@@ -16,4 +17,5 @@ def best_of(*contestants, rounds=5):
 def show(title, rows):
     "A small table on the screen."
     print(f"\n{title}")
-    for name, value, unit in rows: print(f"  {name:32s} {value:12.4g} {unit}")
+    for name, value, unit in rows:
+        print(f"  {name:32s} {value:12.4g} {unit}")

@@ -4,6 +4,7 @@
 
 nbdev's own command for this needs Quarto; Jupyter's Markdown exporter does not.
 """
+
 import re
 import shutil
 from pathlib import Path
@@ -20,21 +21,31 @@ DIRECTIVE = re.compile(r"^#\|.*\n?", re.M)
 
 
 def readme(notebook=ROOT / "nbs" / "index.ipynb"):
-    "The text of README.md and its pictures, {name: bytes}, as the notebook's stored outputs have them."
+    "README.md and its pictures, {name: bytes}, as the notebook's stored outputs have them."
     nb = nbformat.read(notebook, as_version=4)
-    nb.cells = [c for c in nb.cells if c.cell_type != "raw" and not (c.cell_type == "code" and HIDDEN.search(c.source))]
+    nb.cells = [
+        c
+        for c in nb.cells
+        if c.cell_type != "raw" and not (c.cell_type == "code" and HIDDEN.search(c.source))
+    ]
     sources = [cell.source for cell in nb.cells]
     for cell in nb.cells:
         if cell.cell_type == "code":
-            if UNSEEN.search(cell.source): cell.metadata["transient"] = {"remove_source": True}
+            if UNSEEN.search(cell.source):
+                cell.metadata["transient"] = {"remove_source": True}
             cell.source = DIRECTIVE.sub("", cell.source)
-        else: cell.source = re.sub(r"\]\((?!\w+:|/|#)([^)\s]+\.ipynb)", r"](nbs/\1", cell.source)
+        else:
+            cell.source = re.sub(r"\]\((?!\w+:|/|#)([^)\s]+\.ipynb)", r"](nbs/\1", cell.source)
     nb.metadata["language_info"] = {"name": "python"}
     text, resources = MarkdownExporter().from_notebook_node(nb)
-    text = re.sub(r"<style scoped>.*?</style>\n*", "", text, flags=re.S)  # GitHub shows pandas' style sheets as text
+    text = re.sub(
+        r"<style scoped>.*?</style>\n*", "", text, flags=re.S
+    )  # GitHub shows pandas' style sheets as text
     for name in resources["outputs"]:
         said = ALT.search(sources[int(name.split("_")[1])])
-        text = text.replace(f"![png]({name})", f"![{said[1] if said else 'picture'}]({PICTURES}/{name})")
+        text = text.replace(
+            f"![png]({name})", f"![{said[1] if said else 'picture'}]({PICTURES}/{name})"
+        )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", resources["outputs"]
 
 
@@ -47,4 +58,5 @@ def main():
         (ROOT / PICTURES / name).write_bytes(data)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

@@ -2,14 +2,16 @@
 
     python docs/build_site.py
 
-nbdev processes the notebooks into _proc/ (API entries, links, hidden cells) as it does for Quarto. This script turns
-Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored outputs. The pages have the
-names that Quarto gives them, show math without JavaScript and ask for nothing from a network.
+nbdev processes the notebooks into _proc/ (API entries, links, hidden cells) as it does for Quarto.
+This script turns Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored outputs.
+The pages have the names that Quarto gives them, show math without JavaScript and ask for nothing from
+a network.
 
-It stops, with a status that is not 0, when there are no notebooks, when a stored output is an error, when a cell mixes
-imports with other code (nbdev would run it alone), when Sphinx warns (of a broken link, say), or when a page shows a
-traceback.
+It stops, with a status that is not 0, when there are no notebooks, when a stored output is an error,
+when a cell mixes imports with other code (nbdev would run it alone), when Sphinx warns (of a broken
+link, say), or when a page shows a traceback.
 """
+
 import os
 import re
 import shutil
@@ -57,23 +59,40 @@ def read_pages():
 
 def translate_cell(cell):
     "A cell with Quarto's directives obeyed; None where nothing of it is to be seen."
-    if cell.cell_type == "raw": return None
+    if cell.cell_type == "raw":
+        return None
     if cell.cell_type == "markdown":
         cell.source = re.sub(r"\{\.callout-(\w+)[^}]*\}", r"{\1}", cell.source)
         return cell
     options = dict(DIRECTIVE.findall(cell.source))
     cell.source = DIRECTIVE.sub("", cell.source).strip()
-    if not cell.source or options.get("include") == "false": return None
+    if not cell.source or options.get("include") == "false":
+        return None
     if options.get("output") == "asis":
-        texts = (o.text if o.output_type == "stream" else o.data.get("text/markdown", "") for o in cell.outputs)
-        text = re.sub(r"\{target=[^}]*\}", "{.source}", "\n\n".join(texts))  # site.css places the links to the source
+        texts = (
+            o.text if o.output_type == "stream" else o.data.get("text/markdown", "")
+            for o in cell.outputs
+        )
+        text = re.sub(
+            r"\{target=[^}]*\}", "{.source}", "\n\n".join(texts)
+        )  # site.css places the links to the source
         return nbformat.v4.new_markdown_cell(text.removeprefix("---"))
-    if options.get("output") == "false": cell.outputs = []
-    if "fig-alt" in options: cell.metadata["mystnb"] = {"image": {"alt": options["fig-alt"]}}
-    cell.metadata["tags"] = (["remove-input"] if options.get("echo") == "false" else
-                             ["hide-input"] if options.get("code-fold") in ("true", "show") else [])
+    if options.get("output") == "false":
+        cell.outputs = []
+    if "fig-alt" in options:
+        cell.metadata["mystnb"] = {"image": {"alt": options["fig-alt"]}}
+    cell.metadata["tags"] = (
+        ["remove-input"]
+        if options.get("echo") == "false"
+        else ["hide-input"]
+        if options.get("code-fold") in ("true", "show")
+        else []
+    )
     for output in cell.outputs:
-        if output.get("data", {}).pop(WIDGET, None) and not {"text/html", "image/png"} & output.data.keys():
+        if (
+            output.get("data", {}).pop(WIDGET, None)
+            and not {"text/html", "image/png"} & output.data.keys()
+        ):
             output.data = nbformat.from_dict({"text/markdown": WIDGET_NOTE})
     return cell
 
@@ -81,15 +100,27 @@ def translate_cell(cell):
 def stage(pages):
     "Write MyST notebooks under the names that Quarto would give their pages."
     config = get_config()
-    api_link = re.compile(re.escape(config.doc_host + config.doc_baseurl) + r"/([\w/.-]+)\.html#([\w.-]+)")
-    names = {path: path.with_name(front["output-file"]).with_suffix(".ipynb") for path, (_, front) in pages.items()}
+    api_link = re.compile(
+        re.escape(config.doc_host + config.doc_baseurl) + r"/([\w/.-]+)\.html#([\w.-]+)"
+    )
+    names = {
+        path: path.with_name(front["output-file"]).with_suffix(".ipynb")
+        for path, (_, front) in pages.items()
+    }
     for nb, front in pages.values():
-        nb.metadata.pop("widgets", None)  # pages with live widgets would load their code from a network
+        nb.metadata.pop(
+            "widgets", None
+        )  # pages with live widgets would load their code from a network
         nb.cells = [cell for cell in map(translate_cell, nb.cells) if cell]
         description = f"> {front['description']}" if "description" in front else ""
         nb.cells.insert(0, nbformat.v4.new_markdown_cell(f"# {front['title']}\n\n{description}"))
-    anchors = {f"{names[path].with_suffix('')}#{title.lower()}" for path, (nb, _) in pages.items()
-               for cell in nb.cells if cell.cell_type == "markdown" for title in HEADING.findall(cell.source)}
+    anchors = {
+        f"{names[path].with_suffix('')}#{title.lower()}"
+        for path, (nb, _) in pages.items()
+        for cell in nb.cells
+        if cell.cell_type == "markdown"
+        for title in HEADING.findall(cell.source)
+    }
 
     for path, (nb, _) in pages.items():
         here = names[path]
@@ -103,12 +134,16 @@ def stage(pages):
 
         def symbol_link(match):
             page, symbol = match.groups()
-            anchor = "#" + symbol.replace(".", "") if f"{page}#{symbol}" in anchors else ""  # MyST's anchors have no dots
+            anchor = (
+                "#" + symbol.replace(".", "") if f"{page}#{symbol}" in anchors else ""
+            )  # MyST's anchors have no dots
             return relative(f"{page}.ipynb") + anchor
 
         for cell in nb.cells:
             if cell.cell_type == "markdown":
-                cell.source = api_link.sub(symbol_link, NOTEBOOK_LINK.sub(notebook_link, cell.source))
+                cell.source = api_link.sub(
+                    symbol_link, NOTEBOOK_LINK.sub(notebook_link, cell.source)
+                )
         if here == Path("index.ipynb"):
             linked = "".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
             nb.cells.append(nbformat.v4.new_markdown_cell(contents(names, linked)))
@@ -116,34 +151,76 @@ def stage(pages):
         nbformat.write(nb, STAGED / here)
 
 
+GROUPS = {
+    "": "Chapters",
+    "tutorials": "Tutorials",
+    "thesis": "Thesis",
+    "engine": "Engine",
+    "base": "Base",
+}
+
+
 def contents(names, linked):
-    """Sphinx's table of contents, hidden: the sidebar shows it. One group for each folder, its pages as the front page
-    links to them, and one for the chapters."""
+    """Sphinx's table of contents, hidden: the sidebar shows it. The tutorials first, as the front
+    page links to them, then the chapters, then the other wings."""
+    wings = list(dict.fromkeys(["tutorials", *GROUPS]))
+
+    def place(pair):
+        path, name = pair
+        wing = path.parts[0] if path.parent.parts else ""
+        return wings.index(wing), linked.find(str(name)) if wing == "tutorials" else 0
+
     groups = {}
-    for path, name in sorted(names.items(), key=lambda pair: (not pair[0].parent.parts, linked.find(str(pair[1])) if pair[0].parent.parts else 0)):
+    for path, name in sorted(names.items(), key=place):
+        wing = path.parts[0] if path.parent.parts else ""
         if name != Path("index.ipynb"):
-            groups.setdefault(path.parts[0].capitalize() if path.parent.parts else "Chapters", []).append(name)
-    return "\n\n".join("\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *map(str, group), "```"])
-                       for caption, group in groups.items())
+            groups.setdefault(GROUPS[wing], []).append(name)
+    return "\n\n".join(table_of_contents(*group) for group in groups.items())
+
+
+def table_of_contents(caption, pages):
+    lines = ["```{toctree}", ":hidden:", f":caption: {caption}", "", *map(str, pages), "```"]
+    return "\n".join(lines)
 
 
 def stored_errors(pages):
-    return [f"{path}, cell {i}: {output.ename}: {output.evalue}" for path, (nb, _) in pages.items()
-            for i, cell in enumerate(nb.cells) for output in cell.get("outputs", []) if output.output_type == "error"]
+    return [
+        f"{path}, cell {i}: {output.ename}: {output.evalue}"
+        for path, (nb, _) in pages.items()
+        for i, cell in enumerate(nb.cells)
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
 
 
 def main():
     os.chdir(ROOT)
-    if not list((ROOT / "nbs").rglob("*.ipynb")): sys.exit("docs: there are no notebooks in nbs/")
-    if not (ROOT / "nbs" / "index.ipynb").exists(): sys.exit("docs: nbs/index.ipynb, the front page, is missing")
+    if not list((ROOT / "nbs").rglob("*.ipynb")):
+        sys.exit("docs: there are no notebooks in nbs/")
+    if not (ROOT / "nbs" / "index.ipynb").exists():
+        sys.exit("docs: nbs/index.ipynb, the front page, is missing")
     process_notebooks()
     pages = read_pages()
-    if errors := stored_errors(pages): sys.exit("docs: stored outputs are errors\n" + "\n".join(errors))
-    for folder in (BUILD, SITE): shutil.rmtree(folder, ignore_errors=True)
+    if errors := stored_errors(pages):
+        sys.exit("docs: stored outputs are errors\n" + "\n".join(errors))
+    for folder in (BUILD, SITE):
+        shutil.rmtree(folder, ignore_errors=True)
     stage(pages)
-    status = sphinx_build(["-q", "-W", "--keep-going", "-c", str(ROOT / "docs"), "-d", str(BUILD / "doctrees"),
-                           str(STAGED), str(HTML)])
-    if status: sys.exit("docs: Sphinx found something wrong, see above")
+    status = sphinx_build(
+        [
+            "-q",
+            "-W",
+            "--keep-going",
+            "-c",
+            str(ROOT / "docs"),
+            "-d",
+            str(BUILD / "doctrees"),
+            str(STAGED),
+            str(HTML),
+        ]
+    )
+    if status:
+        sys.exit("docs: Sphinx found something wrong, see above")
     for page in HTML.rglob("*.html"):
         if "Traceback (most recent call last)" in page.read_text(encoding="utf-8"):
             sys.exit(f"docs: {page.relative_to(HTML)} shows a traceback")
@@ -151,4 +228,5 @@ def main():
     print(f"docs: {len(pages)} notebooks, open {SITE / 'index.html'}")
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
 """Sphinx settings of the site that docs/build_site.py builds where Quarto is not installed."""
+
 import re
 from configparser import ConfigParser
 from functools import lru_cache
@@ -17,24 +18,35 @@ extensions = ["myst_nb"]
 nb_execution_mode = "off"  # the stored outputs are shown
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
-suppress_warnings = ["myst.header"]  # nbdev's API entries are third-level headings wherever they stand
+suppress_warnings = [
+    "myst.header"
+]  # nbdev's API entries are third-level headings wherever they stand
 html_theme = "sphinx_book_theme"
 html_title = settings["title"]
 html_static_path, html_css_files = ["_static"], ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
-html_theme_options = {"repository_url": settings["git_url"], "use_repository_button": True, "use_download_button": False,
-                      "navbar_persistent": [], "article_footer_items": []}
+html_theme_options = {
+    "repository_url": settings["git_url"],
+    "use_repository_button": True,
+    "use_download_button": False,
+    "navbar_persistent": [],
+    "article_footer_items": [],
+}
 
-# Math becomes MathML while the pages are built, by pandoc as in Quarto: browsers show that without JavaScript or network.
+# Math becomes MathML while the pages are built, by pandoc as in Quarto: browsers show that
+# without JavaScript or network.
 html_math_renderer = "mathml"
 
 
 @lru_cache(maxsize=None)
 def mathml(latex):
-    html = pypandoc.convert_text(latex, "html", format="markdown-smart", extra_args=["--mathml", "--wrap=none"])
-    if "<math" not in html: getLogger(__name__).warning("pandoc cannot turn this LaTeX into MathML: %s", latex)
+    html = pypandoc.convert_text(
+        latex, "html", format="markdown-smart", extra_args=["--mathml", "--wrap=none"]
+    )
+    if "<math" not in html:
+        getLogger(__name__).warning("pandoc cannot turn this LaTeX into MathML: %s", latex)
     return html.strip().removeprefix("<p>").removesuffix("</p>")
 
 
@@ -46,7 +58,9 @@ def inline_math(translator, node):
 def display_math(translator, node):
     latex = re.sub(r"\n\s*\n", "\n", node.astext().strip())
     tags = " ".join(f"({tag})" for tag in re.findall(r"\\tag\{(.*?)\}", latex))  # pandoc drops them
-    translator.body.append(f'<div class="equation">{mathml(f"$${latex}$$")}<span class="tag">{tags}</span></div>')
+    translator.body.append(
+        f'<div class="equation">{mathml(f"$${latex}$$")}<span class="tag">{tags}</span></div>'
+    )
     raise SkipNode
 
 

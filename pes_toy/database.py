@@ -106,12 +106,12 @@ def _diverse(cls, **changes) -> DatabaseSpec:
 
 DatabaseSpec.diverse = classmethod(_diverse)
 
-# %% ../nbs/05_database.ipynb #45d635d0
+# %% ../nbs/05_database.ipynb #c3233050e
 _BUILT_IN = {c.__name__: c for c in (potentials.Morse, potentials.LennardJones, potentials.AreaPair, potentials.AreaPerimeter, potentials.PairArea, potentials.ModifiedLennardJones)}
 
 def _potential_to_dict(potential):
     "A potential as plain values; one of the user's own by its name only."
-    if potential.kind < 0: return dict(type="Potential", name=potential.name)
+    if not potential.variant: return dict(type="Potential", name=potential.name)
     return dict(type=type(potential).__name__, **dataclasses.asdict(potential))
 
 def _potential_from_dict(settings):

@@ -147,7 +147,7 @@ class Baseline(Predictor):
     def n_parameters(self): return len(self.coefficients) + 1
     def rows(self): return [("method", self.spec.method), ("inputs", f"{self.descriptor}, {self.spec.transform}"), ("parameters", f"{self.n_parameters:,}")]
 
-# %% ../nbs/08_experiments.ipynb #e928bb61
+# %% ../nbs/08_experiments.ipynb #cfae8f131
 def _solve(model, X, y, rng):
     "Fit the method to scaled inputs X (M, K) and labels y (M,)."
     with needs("networks", "baselines need scikit-learn"):
@@ -190,13 +190,13 @@ def fit_baseline(
     model = Baseline(spec, shift, scale, float(energy.mean()), float(energy.std()) or 1.0, *database.positions.shape[1:])
     _solve(model, model.scaled(values), (energy - model.mean) / model.deviation, np.random.default_rng([spec.seed, 2]))
     model.about = dict(trained_on=len(training) if model.centres is None else len(model.centres), seconds=time.perf_counter() - began, database=None if database.spec is None else database.spec.to_dict(), labels=database.about.get("labels"), widths=[float(database.width.min()), float(database.width.max())])
-    if database.spec is not None and database.spec.potential.kind < 0: model.truth = database.spec.potential
+    if database.spec is not None and not database.spec.potential.variant: model.truth = database.spec.potential
     return model
 
-# %% ../nbs/08_experiments.ipynb #9a29100f
+# %% ../nbs/08_experiments.ipynb #cc7557364
 def _own(potential):
     "What tells a potential of one's own from another of the same name: some of its values."
-    if potential.kind >= 0: return {}
+    if potential.variant: return {}
     r = np.linspace(0.6, 4, 18)
     return dict(own=[potential.pair(r).tolist(), potential.triplet(r, r, 1.2 * r).tolist(), potential.cutoff, potential.pair_weight, potential.triplet_weight])
 
@@ -301,7 +301,7 @@ def _thin(history, n=40):
     at = np.unique(np.geomspace(1, length, n).astype(int)) - 1 if length else []
     return dict(epoch=[int(i) + 1 for i in at], **{k: [v[i] for i in at] for k, v in history.items()}) if length else {}
 
-# %% ../nbs/08_experiments.ipynb #e1cfa531
+# %% ../nbs/08_experiments.ipynb #c97c65351
 def run_experiment(
     experiment: Experiment, # what to do
 ) -> dict: # scores and curves, plain values
@@ -319,8 +319,8 @@ def run_experiment(
     found = dataclasses.asdict(judge(fresh))
     found |= dict(seconds=seconds, n_parameters=model.n_parameters, trained_on=models[0].about["trained_on"], validation_mae=models[0].about.get("validation_mae", math.nan), best_epoch=models[0].about.get("best_epoch"), mean_force=math.nan if fresh.forces is None else float(np.abs(fresh.forces).mean()))
     found["elsewhere"] = {w: judge(_fresh(experiment, min(1000, experiment.n_fresh), width=w, n_widths=1)).energy_mae for w in experiment.elsewhere}
-    if db.positions.shape[1:] == (4, 2) and (spec.potential.kind >= 0 or spec.potential.reach is not None):
-        drag = model.drag(None if spec.potential.kind >= 0 else spec.potential, width=5.0 if spec.n_widths > 1 or np.size(spec.width) > 1 else float(np.max(spec.width)))
+    if db.positions.shape[1:] == (4, 2) and (spec.potential.variant or spec.potential.reach is not None):
+        drag = model.drag(None if spec.potential.variant else spec.potential, width=5.0 if spec.n_widths > 1 or np.size(spec.width) > 1 else float(np.max(spec.width)))
         found |= dict(drag_energy=drag.energy_error, drag_gradient=drag.gradient_error, oscillation=drag.oscillation, drag={f.name: getattr(drag, f.name)[::10] for f in dataclasses.fields(drag)})
     pick = np.random.default_rng(0).permutation(len(fresh))[:200]
     found |= dict(history=_thin(getattr(models[0], "history", {})), parity=[fresh.energy[pick], model.predict(fresh.positions[pick], fresh.width[pick])])

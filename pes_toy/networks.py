@@ -563,7 +563,7 @@ def _fit(model, spec, data, judge, history, bar, callback):
         if spec.patience is not None and judge.since >= spec.patience: return "patience"
     return "epochs"
 
-# %% ../nbs/07_networks.ipynb #ede6fdd6
+# %% ../nbs/07_networks.ipynb #c21d25fb8
 def train(
     database: Database, # configurations with energies; with forces where spec.force_weight is above 0
     spec: TrainingSpec = TrainingSpec(), # what to train
@@ -594,7 +594,7 @@ def train(
     network.history = history
     network.about = {**judge.errors, "ended": ended, "trained_on": len(training), "validated_on": len(aside), "seconds": time.perf_counter() - began, "database": None if database.spec is None else database.spec.to_dict(),
                      "labels": database.about.get("labels"), "widths": [float(database.width.min()), float(database.width.max())], "energies": [float(database.energy.min()), float(database.energy.max())]}
-    if database.spec is not None and database.spec.potential.kind < 0: network.truth = database.spec.potential
+    if database.spec is not None and not database.spec.potential.variant: network.truth = database.spec.potential
     return network
 
 # %% ../nbs/07_networks.ipynb #57c3a30d

@@ -1,4 +1,5 @@
-"""What the tests share: the headings in their output, and a copy of the project that they may write to."""
+"""What the tests share: headings, and copies of the project that they may write to."""
+
 import os
 import shutil
 import subprocess
@@ -9,17 +10,25 @@ import pytest
 
 from notebooks import ROOT
 
-FIRST = {"test_project.py": "The files agree: notebooks, modules, README, stored outputs",
-         "test_notebooks.py": "Every notebook runs in a fresh kernel and stores what a run shows"}
-LAST = {"test_site.py": "The site builds",
-        "test_browser.py": "In a browser: the site and JupyterLab"}
+FIRST = {
+    "test_style.py": "The code is readable",
+    "test_project.py": "The files agree: notebooks, modules, README, stored outputs",
+    "test_notebooks.py": "Every notebook runs in a fresh kernel and stores what a run shows",
+}
+LAST = {
+    "test_site.py": "The site builds",
+    "test_browser.py": "In a browser: the site and JupyterLab",
+}
 HEADINGS = {**FIRST, **LAST}
 
 
 def pytest_collection_modifyitems(items):
+    order = [*FIRST, "all others", *LAST]
+
     def place(item):
         name = item.path.name
-        return (0, list(FIRST).index(name)) if name in FIRST else (2, list(LAST).index(name)) if name in LAST else (1, 0)
+        return order.index(name if name in HEADINGS else "all others")
+
     items.sort(key=place)  # stable: within a file, and among the other files, the order stays
 
 
@@ -44,26 +53,66 @@ def project(tmp_path_factory):
 def site(tmp_path_factory):
     "The folder with the pages, built in a copy of the project."
     copy = copy_project(tmp_path_factory.mktemp("site") / "project")
-    build = subprocess.run([sys.executable, "docs/build_site.py"], cwd=copy, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if build.returncode: pytest.fail(f"docs/build_site.py fails:\n{build.stdout}", pytrace=False)
+    build = subprocess.run(
+        [sys.executable, "docs/build_site.py"],
+        cwd=copy,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if build.returncode:
+        pytest.fail(f"docs/build_site.py fails:\n{build.stdout}", pytrace=False)
     return copy / "_site"
 
 
 def pages(site):
     "The names of the site's pages; the themes leave templates among their static files."
-    return sorted(p.relative_to(site).as_posix() for p in site.rglob("*.html") if "_static" not in p.parts)
+    return sorted(
+        p.relative_to(site).as_posix() for p in site.rglob("*.html") if "_static" not in p.parts
+    )
 
 
 def copy_project(to):
     to.mkdir()
     for name in ("nbs", "pes_toy", "docs"):
-        shutil.copytree(ROOT / name, to / name, symlinks=True,
-                        ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "nbdev.yml", "sidebar.yml"))
-    for name in ("settings.ini", "setup.py", "README.md", "_quarto.yml"): shutil.copy(ROOT / name, to / name)
+        shutil.copytree(
+            ROOT / name,
+            to / name,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(
+                "__pycache__", ".ipynb_checkpoints", "nbdev.yml", "sidebar.yml"
+            ),
+        )
+    for name in ("settings.ini", "setup.py", "README.md", "_quarto.yml"):
+        shutil.copy(ROOT / name, to / name)
     return to
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tools_of_this_python():
-    "Commands such as nbdev_export and jupyter come from where this Python is, also when its environment is not active."
+    "Commands such as nbdev_export come from where this Python is, active or not."
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+
+
+@pytest.fixture(scope="module")
+def db():
+    "200 configurations with forces."
+    from pes_toy.database import DatabaseSpec, generate
+
+    return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
+
+
+@pytest.fixture(scope="module")
+def small(db):
+    "A trained network."
+    from models import TINY
+    from pes_toy.networks import TrainingSpec, train
+
+    return train(db, TrainingSpec(**TINY), progress=False)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -1,16 +1,22 @@
 """`import pes_toy` is quick and loads only what it needs."""
+
 import subprocess
 import sys
 
 LATE = {"tensorflow", "keras", "ipywidgets", "matplotlib", "pandas"}
 
 
-def python(code, folder): return subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True).stdout
+def python(code, folder):
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def test_import_is_quick(tmp_path):
-    "Less than 0.5 s beyond numpy and numba: the best of some fresh processes of both kinds, in turn."
-    timed = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+    "Less than 0.5 s beyond numpy and numba: the best of some fresh processes, in turn."
+    timed = (
+        "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+    )
     alone, both = [], []
     for _ in range(7):
         alone.append(float(python(timed.format("numpy, numba"), tmp_path)))

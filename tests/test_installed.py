@@ -1,4 +1,5 @@
 """`make test` installs the package into a folder of its own and tests that, not the source tree."""
+
 import os
 import subprocess
 import sys
@@ -21,5 +22,9 @@ def test_every_public_name_is_there():
 
 
 def test_the_command_answers():
-    answer = subprocess.run([sys.executable, "-c", "from pes_toy.cli import main; main()", "--help"], capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", "from pes_toy.cli import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+    )
     assert answer.returncode == 0 and "generate" in answer.stdout, answer.stderr

@@ -1,6 +1,6 @@
-"""A wheel in an empty environment, with the core alone: how large it is, what runs, and what it says of what is missing."""
+"""A wheel in an empty environment with the core alone: its size, what runs, what is missing."""
+
 import os
-import re
 import subprocess
 import sys
 import venv
@@ -13,24 +13,38 @@ MEGABYTES = 650  # that the core may add
 
 
 def call(python, *words, **more):
-    plain = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PES_TOY_INSTALLED", "VIRTUAL_ENV")}
-    return subprocess.run([str(python), *map(str, words)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**plain, "MPLBACKEND": "Agg"}, **more)
+    plain = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("PYTHONPATH", "PES_TOY_INSTALLED", "VIRTUAL_ENV")
+    }
+    return subprocess.run(
+        [str(python), *map(str, words)],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**plain, "MPLBACKEND": "Agg"},
+        **more,
+    )
 
 
-def size(folder): return sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink()) / 1e6
+def size(folder):
+    files = (p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    return sum(p.lstat().st_size for p in files) / 1e6
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-    "A new environment with the wheel: its Python, and the megabytes that the wheel and what it needs added."
+    "A new environment with the wheel: its Python, the megabytes that were added, and its folder."
     home = tmp_path_factory.mktemp("wheel")
-    made = call(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", home, ".", cwd=ROOT)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", home]
+    made = call(sys.executable, "-m", "pip", "wheel", *options, ".", cwd=ROOT)
     assert made.returncode == 0, made.stdout
     venv.create(home / "env", with_pip=True)
-    python, = (home / "env").glob("bin/python")
-    packages, = (home / "env").glob("lib/python*/site-packages")
+    (python,) = (home / "env").glob("bin/python")
+    (packages,) = (home / "env").glob("lib/python*/site-packages")
     before = size(packages)
-    wheel, = home.glob("pes_toy-*.whl")
+    (wheel,) = home.glob("pes_toy-*.whl")
     installed = call(python, "-m", "pip", "install", "--quiet", wheel)
     assert installed.returncode == 0, installed.stdout
     return python, size(packages) - before, home
@@ -43,7 +57,7 @@ def test_the_core_is_small(empty):
 
 def test_it_comes_with_its_licence_samples_and_command(empty):
     python, _, home = empty
-    packages, = (home / "env").glob("lib/python*/site-packages/pes_toy")
+    (packages,) = (home / "env").glob("lib/python*/site-packages/pes_toy")
     assert {p.name for p in (packages / "sample").iterdir()} == {"database.parquet", "network.npz"}
     assert list(packages.parent.glob("pes_toy-*/**/LICENSE"))
     for words in (["-m", "pes_toy"], [home / "env/bin/pes_toy"]):
@@ -53,27 +67,46 @@ def test_it_comes_with_its_licence_samples_and_command(empty):
 
 def test_sample_network_and_database_part_of_the_quickstart_run(empty, tmp_path):
     python, *_ = empty
-    shown = [cell.source for cell in read(ROOT / "nbs/tutorials/quickstart.ipynb").cells if is_run(cell) and not cell.source.startswith("#|")]
+    shown = [
+        cell.source
+        for cell in read(ROOT / "nbs/tutorials/quickstart.ipynb").cells
+        if is_run(cell) and not cell.source.startswith("#|")
+    ]
     first = next(i for i, source in enumerate(shown) if "pt.train(" in source)
-    code = "\n".join([*shown[:first], "network = pt.sample_network()", *shown[first + 1:]])     # what follows needs no TensorFlow
+    # what follows the training needs no TensorFlow
+    code = "\n".join([*shown[:first], "network = pt.sample_network()", *shown[first + 1 :]])
     assert first >= 2 and "pt.generate(" in code and "score(" in code
-    ended = call(python, "-c", code + "\nassert pt.score(network, fresh).energy_mae < 0.002\nassert len(pt.sample_database()) == 3000", cwd=tmp_path)
+    code += "\nassert pt.score(network, fresh).energy_mae < 0.002"
+    code += "\nassert len(pt.sample_database()) == 3000"
+    ended = call(python, "-c", code, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout
 
 
-@pytest.mark.parametrize("call_, extra", [
-    ("pt.train(db, pt.TrainingSpec(epochs=1))", "networks"), ("pt.fit_baseline(db, pt.BaselineSpec())", "networks"),
-    ("pt.explore.configuration()", "explore"), ("pt.to_atoms(db)", "ase"), ("pt.calculator(pt.ModifiedLennardJones())", "ase")], ids=lambda text: text[:16])
+@pytest.mark.parametrize(
+    "call_, extra",
+    [
+        ("pt.train(db, pt.TrainingSpec(epochs=1))", "networks"),
+        ("pt.fit_baseline(db, pt.BaselineSpec())", "networks"),
+        ("pt.explore.configuration()", "explore"),
+        ("pt.to_atoms(db)", "ase"),
+        ("pt.calculator(pt.ModifiedLennardJones())", "ase"),
+    ],
+    ids=lambda text: text[:16],
+)
 def test_what_is_missing_is_named(empty, call_, extra):
     said = call(empty[0], "-c", f"import pes_toy as pt\ndb = pt.sample_database()\n{call_}")
     last = said.stdout.strip().splitlines()[-1]
-    assert said.returncode and last.startswith("ImportError") and re.search(rf'pip install "pes_toy\[{extra}\]"', last), said.stdout
+    assert said.returncode and last.startswith("ImportError"), said.stdout
+    assert f'pip install "pes_toy[{extra}]"' in last, said.stdout
 
 
 def test_the_command_names_it_too(empty, tmp_path):
     python, _, home = empty
     command = home / "env/bin/pes_toy"
-    assert call(python, command, "generate", "db.parquet", "--n-configurations", "300", "--quiet", cwd=tmp_path).returncode == 0
-    said = call(python, command, "train", "db.parquet", "network.npz", "--epochs", "1", "--quiet", cwd=tmp_path)
-    assert said.returncode == 1 and 'pip install "pes_toy[networks]"' in said.stdout and "Traceback" not in said.stdout, said.stdout
+    made = ["generate", "db.parquet", "--n-configurations", "300", "--quiet"]
+    assert call(python, command, *made, cwd=tmp_path).returncode == 0
+    trained = ["train", "db.parquet", "network.npz", "--epochs", "1", "--quiet"]
+    said = call(python, command, *trained, cwd=tmp_path)
+    assert said.returncode == 1 and "Traceback" not in said.stdout, said.stdout
+    assert 'pip install "pes_toy[networks]"' in said.stdout
     assert not Path(tmp_path / "network.npz").exists()

@@ -51,7 +51,7 @@ def cache_folder() -> Path | None:
         if _writable(folder): return folder
     return None
 
-# %% ../../nbs/engine/compile.ipynb #ceb21d008
+# %% ../../nbs/engine/compile.ipynb #c43b4b75e
 class _Locator(caching._CacheLocator):
     "Tells numba the folder."
     def __init__(self, py_func, py_file):
@@ -62,7 +62,8 @@ class _Locator(caching._CacheLocator):
         return cls(py_func, py_file)
 
     def get_cache_path(self):
-        return str(cache_folder() / self._function.__module__)
+        function = self._function
+        return str(cache_folder() / function.__module__ / getattr(function, "variant", ""))
 
     def get_source_stamp(self):
         return sources()
@@ -106,7 +107,7 @@ class _Cache(caching.FunctionCache):
         except OSError: # a full disk, a folder that is gone: compile in each process
             pass
 
-# %% ../../nbs/engine/compile.ipynb #c6e5b5121
+# %% ../../nbs/engine/compile.ipynb #c57e9b329
 def kernel(
     function=None, # the function; None: decorate with options
     *,
@@ -115,29 +116,33 @@ def kernel(
 ): # the compiled function
     "Compile a function without the global lock; kept on disk where it belongs to this package."
     if function is None: return functools.partial(kernel, inline=inline, contract=contract)
-    compiled = _compiled(function, inline, contract)
-    if function.__module__.startswith("pes_toy.") and cache_folder():
-        try:
-            compiled._cache = _Cache(function)
-        except (AttributeError, RuntimeError, TypeError): # another numba: compile in each process
-            pass
-    return compiled
+    return _cached(_compiled(function, inline, contract))
 
 def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #c9039c824
+# %% ../../nbs/engine/compile.ipynb #c238caabf
 def _compiled(function, inline, contract):
     return numba.njit(
         nogil=True, error_model="numpy", inline="always" if inline else "never",
         fastmath={"contract"} if contract else False)(function)
 
-# %% ../../nbs/engine/compile.ipynb #c0a412ae5
+def _cached(compiled):
+    "The same function, kept on disk if it belongs to this package."
+    if compiled.py_func.__module__.startswith("pes_toy.") and cache_folder():
+        try:
+            compiled._cache = _Cache(compiled.py_func)
+        except (AttributeError, RuntimeError, TypeError): # another numba: compile in each process
+            pass
+    return compiled
+
+# %% ../../nbs/engine/compile.ipynb #cdf68e3b2
 def specialise(
     entry, # a kernel
     exchanged: dict, # {kernel: the function in its place}
     made: dict | None = None, # what was made before with the same exchange; is added to
+    variant: str = "", # name of the exchange on disk; "": compile in each process
 ): # the kernel that calls the other functions; `entry` itself where it calls none of them
     "The same kernel on other functions, however deep it calls them."
     made = {} if made is None else made
@@ -146,27 +151,28 @@ def specialise(
     scope = entry.py_func.__globals__
     called = {name: scope[name] for name in entry.py_func.__code__.co_names
               if is_kernel(scope.get(name))}
-    others = {name: specialise(k, exchanged, made) for name, k in called.items()}
+    others = {name: specialise(k, exchanged, made, variant) for name, k in called.items()}
     if all(others[name] is called[name] for name in called):
         made[entry] = entry
         return entry
-    made[entry] = _copy(entry, {**scope, **others})
+    made[entry] = _copy(entry, {**scope, **others}, variant)
     return made[entry]
 
-# %% ../../nbs/engine/compile.ipynb #cb041db06
-def _copy(entry, scope):
+# %% ../../nbs/engine/compile.ipynb #cf0779bf1
+def _copy(entry, scope, variant):
     "The same function in another scope, compiled in the same way."
     f = entry.py_func
     function = types.FunctionType(f.__code__, scope, f.__name__, f.__defaults__)
+    function.variant = variant
     options = entry.targetoptions
-    return _compiled(function, options["inline"] == "always", bool(options.get("fastmath")))
+    inline = options["inline"] == "always"
+    compiled = _compiled(function, inline, bool(options.get("fastmath")))
+    return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #cfb696057
+# %% ../../nbs/engine/compile.ipynb #c78c7997b
 def for_potential(
-    entry, # a kernel that calls the pair and triplet functions of `engine.potentials`
+    entry, # a kernel that calls the functions of `engine.potentials`
     potential, # a potential
 ): # the kernel for this potential
-    "A kernel for a potential: as it is for a built-in one, specialised for one of the user's own."
-    exchanged = potential.exchanged
-    if not exchanged: return entry
-    return specialise(entry, exchanged, potential._cache)
+    "A kernel with the functions of a potential; kept on disk for a potential of this package."
+    return specialise(entry, potential.exchanged, potential.made, potential.variant)
