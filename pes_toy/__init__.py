@@ -11,15 +11,17 @@ _homes = {
     "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
     "energy": ["energy_per_particle", "forces", "energy_and_forces", "brute_force_energy", "cost", "Cost"],
     "relaxation": ["relax", "Relaxation"],
-    "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
-                    "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
-                    "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
+    "descriptors": ["plain_proximity_matrices", "proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients",
+                    "degenerate_eigenvalues", "DegenerateWarning", "Descriptor", "ProximityEigenvalues", "RelativeDistances",
+                    "descriptor_from_settings", "numerical_gradients", "prepare", "inputs_of", "drag_path"],
+    "symmetry_functions": ["plain_symmetry_functions", "SymmetryFunctions"],
+    "judging": ["report", "DescriptorReport"],
     "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "networks", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "symmetry_functions", "judging", "networks", "experiments", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

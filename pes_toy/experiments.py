@@ -11,7 +11,8 @@ import numpy as np
 from .database import Database, DatabaseSpec, generate
 from .base.files import whole_file
 from .base.jobs import progress_bar
-from .descriptors import Descriptor, _best_time
+from .descriptors import Descriptor
+from .judging import best_time as _best_time
 from .energy import energy_and_forces, energy_per_particle
 from .base.checks import check_number, needs
 from .base.settings import Settings

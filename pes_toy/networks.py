@@ -11,8 +11,9 @@ import numpy as np
 from .database import Database, DatabaseSpec
 from .base.files import whole_file
 from .base.jobs import progress_bar
-from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, SymmetryFunctions, check_orders,
+from .descriptors import (Descriptor, DegenerateWarning, ProximityEigenvalues, RelativeDistances, check_orders,
                                  check_values, descriptor_from_settings, drag_path, inputs_of)
+from .symmetry_functions import SymmetryFunctions
 from .energy import energy_and_forces, energy_per_particle
 from .base.jobs import in_threads
 from .lattice import plot_lattice

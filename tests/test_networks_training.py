@@ -11,7 +11,8 @@ matplotlib.use("agg")
 from models import TINY, Waves, in_process, same_weights, slopes_of
 from pes_toy import networks as ns
 from pes_toy.database import Database, DatabaseSpec, generate
-from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, SymmetryFunctions, prepare
+from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, prepare
+from pes_toy.symmetry_functions import SymmetryFunctions
 from pes_toy.networks import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
 
 

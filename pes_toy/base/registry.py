@@ -56,5 +56,5 @@ def _is_ours(thing):
 # %% ../../nbs/base/registry.ipynb #cda51a672
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
-DESCRIPTORS = Registry("descriptor", ("descriptors",))
+DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
 MODELS = Registry("model", ("networks",))

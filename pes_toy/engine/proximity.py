@@ -83,13 +83,14 @@ def proximity_task(
     grouped, R = _grouped(orders, ranges)
     return Task(x, w, *near_cells(R, w, x.shape[2]), *grouped)
 
-# %% ../../nbs/engine/proximity.ipynb #cc34dea30
+# %% ../../nbs/engine/proximity.ipynb #ccd5014ce
 class Room(NamedTuple):
     "Room for one block of configurations."
     pair: np.ndarray # (2, pairs) particles i < j
     lane: np.ndarray # (LANES,) place of each lane's pair in a flat matrix
     t: np.ndarray # (3, LANES) shortest connections, in R_c
     width: np.ndarray # (LANES,) in R_c
+    least: np.ndarray # (LANES,) squares of distances up to this are one place
     most: np.ndarray # (groups,) cells within reach of the widest range in the block
     rows: np.ndarray # (6, LANES)
     values: np.ndarray # (orders, LANES)
@@ -115,16 +116,16 @@ def make_room(task, configurations, with_slopes):
     A = np.zeros((O, N, N, configurations))
     S = np.zeros((d, O, N, N, configurations))
     return Room(pair, np.empty(LANES, np.int64), np.zeros((3, LANES)), np.ones(LANES),
-                np.zeros(len(task.scale), np.int64), np.zeros((6, LANES)), np.zeros((O, LANES)),
+                np.zeros(LANES), np.zeros(len(task.scale), np.int64), np.zeros((6, LANES)), np.zeros((O, LANES)),
                 np.zeros((3, O, LANES)), A, S, A.reshape(O, A[0].size),
                 S.reshape(d, O, A[0].size))
 
-# %% ../../nbs/engine/proximity.ipynb #c7e9338cd
+# %% ../../nbs/engine/proximity.ipynb #c35b9b8f7
 @kernel
-def _scaled_square(x, y, z, w, scale):
+def _scaled_square(x, y, z, least, scale):
     "r^2 / R_0p^2; zero in one place."
     q = x * x + y * y + z * z
-    return q * scale if q > 1e-24 * w * w else 0.0
+    return q * scale if q > least else 0.0
 
 @kernel
 def _power_row(u, p, lanes, out):
@@ -139,7 +140,7 @@ def _power_row(u, p, lanes, out):
         for l in range(lanes):
             out[l] *= u[l]
 
-# %% ../../nbs/engine/proximity.ipynb #c41871769
+# %% ../../nbs/engine/proximity.ipynb #ca32d9c4c
 @kernel(inline=True)
 def _sum_images(task, room, group, first, lanes):
     "Sums u^p over the cells within reach, from number `first` on, for the orders of one group."
@@ -148,6 +149,7 @@ def _sum_images(task, room, group, first, lanes):
     scale = task.scale[group]
     t = room.t
     w = room.width
+    least = room.least
     u = room.rows[0]
     v = room.rows[1]
     values = room.values
@@ -163,7 +165,7 @@ def _sum_images(task, room, group, first, lanes):
             x = t[0, l] + kx * w[l]
             y = t[1, l] + ky * w[l]
             z = t[2, l] + kz * w[l]
-            q = _scaled_square(x, y, z, w[l], scale)
+            q = _scaled_square(x, y, z, least[l], scale)
             inside = 1.0 - q if q < 1.0 else 0.0
             u[l] = inside * math.sqrt(1.0 / q)
         for o in orders:
@@ -178,10 +180,13 @@ def _sum_images(task, room, group, first, lanes):
                 for l in range(lanes):
                     values[o, l] += v[l] * u[l]
 
-# %% ../../nbs/engine/proximity.ipynb #c3aeeebd3
+# %% ../../nbs/engine/proximity.ipynb #c9123f14e
 @kernel(inline=True)
-def _images_with_slopes(t, w, cell, scale, lanes, rows):
-    "u, v (left alone), the connection with a cell and the slope of u over r, lane by lane, into rows (6, lanes)."
+def _images_with_slopes(room, cell, scale, lanes, rows):
+    "Lane by lane: u into row 0, the connection with a cell into rows 2 to 4, the slope of u over r into row 5."
+    t = room.t
+    w = room.width
+    least = room.least
     kx = cell[0]
     ky = cell[1]
     kz = cell[2]
@@ -189,7 +194,7 @@ def _images_with_slopes(t, w, cell, scale, lanes, rows):
         x = t[0, l] + kx * w[l]
         y = t[1, l] + ky * w[l]
         z = t[2, l] + kz * w[l]
-        q = _scaled_square(x, y, z, w[l], scale)
+        q = _scaled_square(x, y, z, least[l], scale)
         root = math.sqrt(1.0 / q)
         inside = 1.0 - q if q < 1.0 else 0.0
         rows[0, l] = inside * root
@@ -221,7 +226,7 @@ def _sum_slopes(task, room, group, lanes):
             for c in range(3):
                 slopes[c, o, l] = 0.0
     for k in range(room.most[group]):
-        _images_with_slopes(room.t, room.width, near[k], scale, lanes, rows)
+        _images_with_slopes(room, near[k], scale, lanes, rows)
         for o in range(first, last):
             p = powers[o]
             _power_row(u, p, lanes, v)
@@ -232,7 +237,13 @@ def _sum_slopes(task, room, group, lanes):
                 slopes[1, o, l] += s * Y[l]
                 slopes[2, o, l] += s * Z[l]
 
-# %% ../../nbs/engine/proximity.ipynb #c1db01cc0
+# %% ../../nbs/engine/proximity.ipynb #c59596ce5
+@kernel(inline=True)
+def _least_square(w):
+    "The rule of `engine.neighbours` for a square or cubic cell, squared."
+    least = 1e-12 * min(w, 1e3)
+    return least * least
+
 @kernel(inline=True)
 def _take_pairs(task, which, room, first, lanes):
     "Shortest connections, widths and places of the pairs first..first + lanes of a block."
@@ -251,6 +262,7 @@ def _take_pairs(task, which, room, first, lanes):
         w = task.w[m]
         room.lane[l] = (i * N + j) * most + at
         room.width[l] = w
+        room.least[l] = _least_square(w)
         for c in range(x.shape[2]):
             s = x[m, j, c] - x[m, i, c]
             t[c, l] = s - w * math.floor(s / w + 0.5)
@@ -265,7 +277,7 @@ def _store_pairs(values, lane, lanes, flat):
     for l in range(lanes):
         flat[lane[l]] = values[l]
 
-# %% ../../nbs/engine/proximity.ipynb #c06b31190
+# %% ../../nbs/engine/proximity.ipynb #c594d314d
 @kernel
 def _own_images(task, which, room):
     "Cells within reach, and the diagonals: a particle's own images."
@@ -273,6 +285,7 @@ def _own_images(task, which, room):
     A = room.A
     for l in range(n):
         room.width[l] = task.w[which[l]]
+        room.least[l] = _least_square(room.width[l])
         for c in range(3):
             room.t[c, l] = 0.0
     for g in range(len(task.scale)):
