@@ -9,8 +9,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from pes_toy import explore
-from pes_toy.database import DatabaseSpec, generate
-from pes_toy.networks import TrainingSpec, train
+from pes_toy.specification import DatabaseSpec
+from pes_toy.generation import generate
+from pes_toy.training import TrainingSpec, train
 from timing import show
 
 TIMES = 20

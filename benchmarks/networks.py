@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pes_toy.database import DatabaseSpec, generate
+from pes_toy.specification import DatabaseSpec
+from pes_toy.generation import generate
 from pes_toy.networks import TrainingSpec, apply_transform, learning_rates, load_network, train, transform_slope
 from timing import best_of, show
 

@@ -11,7 +11,8 @@ import numba
 import numpy as np
 
 from pes_toy.potentials import ModifiedLennardJones
-from pes_toy.relaxation import relax_batch
+from pes_toy.engine.streams import Draw
+from pes_toy.relaxation import Recipe, relax_batch
 from timing import best_of, show
 
 POTENTIAL = ModifiedLennardJones()
@@ -76,7 +77,7 @@ def plain_relaxation(x, w, depth, epochs, delta, seed, shift, tilt, out):
 
 def ours(M, w=5.0):
     x, widths = np.empty((M, 4, 2)), np.full(M, w)
-    return relax_batch(x, widths, POTENTIAL, relaxer="descent", epochs=40, max_delta=0.1, depth=None, protocol="exact", seed=0, random_start=True)[2]
+    return relax_batch(x, widths, POTENTIAL, Recipe(), Draw(random_start=True))[2]
 
 
 def plain(M, w=5.0):

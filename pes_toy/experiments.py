@@ -8,16 +8,18 @@ import dataclasses, functools, hashlib, json, math, os, time, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
-from .database import Database, DatabaseSpec, generate
+from .specification import DatabaseSpec
+from .database import Database
+from .generation import generate
 from .base.files import whole_file
 from .base.jobs import progress_bar
 from .descriptors import Descriptor
 from .judging import best_time as _best_time
 from .energy import energy_and_forces, energy_per_particle
 from .base.checks import check_number, needs
-from .base.settings import Settings
 from .base.show import Shown
-from .networks import (DivergedError, Predictor, TRANSFORMS, TrainingSpec, _input_settings, apply_transform, fit_transform, inputs_for, keras_with_tensorflow, train, training_rows, transform_slope)
+from .networks import Predictor, TRANSFORMS, apply_transform, fit_transform, transform_slope
+from .training import DivergedError, InputSettings, TrainingSpec, inputs_for, keras_with_tensorflow, train, training_rows
 from .base.checks import check_choice
 
 # %% auto #0
@@ -90,7 +92,7 @@ def score(
 METHODS = ("least squares", "kernel ridge", "gaussian process")
 
 @dataclass(frozen=True)
-class BaselineSpec(Settings):
+class BaselineSpec(InputSettings):
     "A model of scikit-learn on the same inputs as a network."
     method: str = "least squares" # or "kernel ridge", "gaussian process"
     inputs: str | Descriptor = "proximity" # as in TrainingSpec
@@ -101,12 +103,10 @@ class BaselineSpec(Settings):
     validation: float = 0.2 # fraction kept aside, unless the database remembers a split
     seed: int = 0 # of split and choice of configurations
 
-    descriptor, to_dict = TrainingSpec.descriptor, TrainingSpec.to_dict
-
     def __post_init__(self):
         check_choice("method", self.method, METHODS)
         check_choice("transform", self.transform, TRANSFORMS)
-        for name, value in zip(("inputs", "orders", "R_0p"), _input_settings(self.inputs, self.orders, self.R_0p)): object.__setattr__(self, name, value)
+        super().__post_init__()
         object.__setattr__(self, "max_configurations", check_number("max_configurations", self.max_configurations, integer=True, low=10))
         object.__setattr__(self, "validation", check_number("validation", self.validation, above=0))
         if self.validation >= 1: raise ValueError(f"validation must be a fraction below 1, got {self.validation:g}; 0.2 keeps every fifth configuration aside")

@@ -97,7 +97,8 @@ def tools_of_this_python():
 @pytest.fixture(scope="module")
 def db():
     "200 configurations with forces."
-    from pes_toy.database import DatabaseSpec, generate
+    from pes_toy.specification import DatabaseSpec
+    from pes_toy.generation import generate
 
     return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
 
@@ -106,7 +107,7 @@ def db():
 def small(db):
     "A trained network."
     from models import TINY
-    from pes_toy.networks import TrainingSpec, train
+    from pes_toy.training import TrainingSpec, train
 
     return train(db, TrainingSpec(**TINY), progress=False)
 

@@ -11,11 +11,12 @@ import matplotlib.pyplot as plt
 
 from models import TINY, Waves, handmade, in_process, slopes_of
 from pes_toy import experiments as ex, networks as ns
-from pes_toy.database import DatabaseSpec, generate
+from pes_toy.specification import DatabaseSpec
+from pes_toy.generation import generate
 from pes_toy.descriptors import ProximityEigenvalues
 from pes_toy.energy import energy_and_forces, energy_per_particle
 from pes_toy.potentials import Potential
-from pes_toy.networks import TrainingSpec, train
+from pes_toy.training import TrainingSpec, train
 
 
 class Off(ns.Predictor):
@@ -348,8 +349,8 @@ def test_keys_are_the_same_in_another_process():
 import sys
 sys.path.insert(0, sys.argv[1])
 from models import Waves
-from pes_toy.database import DatabaseSpec
+from pes_toy.specification import DatabaseSpec
 from pes_toy.experiments import Experiment
-from pes_toy.networks import TrainingSpec
+from pes_toy.training import TrainingSpec
 print(Experiment("b", DatabaseSpec(), TrainingSpec(Waves())).key)""", Path(__file__).parent, PYTHONHASHSEED="42")
     assert found.strip() == ex.Experiment("a", DatabaseSpec(), TrainingSpec(Waves())).key

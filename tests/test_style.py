@@ -47,7 +47,8 @@ def test_exported_code_is_readable(path):
     lines = text.splitlines()
     code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
     tree = ast.parse(text)
-    wide = [number for number, line in enumerate(lines, 1) if len(line) > 100]
+    names = re.sub(r"^__all__ = .*?\]$", "", text, flags=re.M | re.S)  # nbdev's own lines
+    wide = [line for line in names.splitlines() if len(line) > 100]
     assert not wide, f"lines over 100 characters: {wide}"
     density = sum(1 for _ in ast.walk(tree)) / len(code)
     limit = 13 if path.parent.name == "engine" else 11

@@ -11,10 +11,10 @@ import numpy as np
 from .compile import kernel
 
 # %% auto #0
-__all__ = ['BOXED_FROM', 'SLACK', 'plain_neighbours', 'Cell', 'new_cell', 'fit_width', 'fit_matrix', 'cell_of', 'pad', 'Grid',
-           'Near', 'new_grid', 'new_near', 'choose_boxes', 'fill_grid', 'most_near', 'grid_of', 'near_of',
-           'least_distance', 'around_particle', 'around_point', 'later', 'Lists', 'neighbour_lists', 'wrap_in_place',
-           'first_coincidence', 'check_apart']
+__all__ = ['BOXED_FROM', 'SLACK', 'plain_neighbours', 'Cell', 'square_cell', 'cell_of', 'pad', 'Grid', 'Near', 'new_near',
+           'choose_boxes', 'grid_arrays', 'fill_grid', 'grid_of', 'most_near', 'near_of', 'least_distance',
+           'around_particle', 'around_point', 'later', 'Lists', 'neighbour_lists', 'wrap_in_place', 'first_coincidence',
+           'check_apart']
 
 # %% ../../nbs/engine/neighbours.ipynb #c6049ef9c
 def plain_neighbours(
@@ -34,53 +34,40 @@ def plain_neighbours(
         found += [(int(j), float(distance[j])) for j in np.flatnonzero(distance < reach)]
     return found
 
-# %% ../../nbs/engine/neighbours.ipynb #c233f565b
+# %% ../../nbs/engine/neighbours.ipynb #ca131dde5
 class Cell(NamedTuple):
     "A periodic cell as kernels see it; three axes, missing ones first."
-    vectors: np.ndarray # (3, 3) rows are the cell vectors
-    inverse: np.ndarray # (3, 3) fractions of a point x are x @ inverse
-    heights: np.ndarray # (3,) distances between opposite faces; infinite for missing axes
-    d: np.ndarray # (1,) number of dimensions
+    vectors: tuple # 3 x 3, rows are the cell vectors
+    inverse: tuple # 3 x 3, fractions of a point x are x @ inverse
+    heights: tuple # 3 distances between opposite faces; infinite for missing axes
 
-@kernel
-def new_cell(d):
-    "Room for a cell of d dimensions."
-    return Cell(np.zeros((3, 3)), np.zeros((3, 3)), np.full(3, np.inf), np.full(1, d))
+@kernel(inline=True)
+def square_cell(w, d):
+    "The line, square or cube of width w."
+    u, v = (w if d > 2 else 0.0), (w if d > 1 else 0.0)
+    p, q = (1.0 / w if d > 2 else 0.0), (1.0 / w if d > 1 else 0.0)
+    heights = (w if d > 2 else np.inf), (w if d > 1 else np.inf), w
+    return Cell(((u, 0.0, 0.0), (0.0, v, 0.0), (0.0, 0.0, w)),
+                ((p, 0.0, 0.0), (0.0, q, 0.0), (0.0, 0.0, 1.0 / w)), heights)
 
-@kernel
-def fit_width(cell, w):
-    "Makes it the square or cubic cell of width w."
-    for c in range(3 - cell.d[0], 3):
-        cell.vectors[c, c] = w
-        cell.inverse[c, c] = 1.0 / w
-        cell.heights[c] = w
-
-# %% ../../nbs/engine/neighbours.ipynb #cc3e969d2
-@kernel
-def fit_matrix(cell, matrix):
-    "Makes it the cell whose vectors are the rows of a (d, d) matrix."
-    first = 3 - cell.d[0]
-    inverse = np.linalg.inv(matrix)
-    for a in range(len(matrix)):
-        total = 0.0
-        for b in range(len(matrix)):
-            cell.vectors[first + a, first + b] = matrix[a, b]
-            cell.inverse[first + a, first + b] = inverse[a, b]
-            total += inverse[b, a] ** 2
-        cell.heights[first + a] = 1.0 / math.sqrt(total)
-
+# %% ../../nbs/engine/neighbours.ipynb #cee3048df
 def cell_of(
     cell: float | np.ndarray, # a width, or a (d, d) matrix whose rows are the cell vectors
     d: int, # number of dimensions, 1 to 3
 ) -> Cell:
     "The cell of a width or a matrix."
     if not 1 <= d <= 3: raise ValueError(f"boxes are made for 1 to 3 dimensions, got {d}")
-    made = new_cell(d)
-    if np.ndim(cell) == 0:
-        fit_width(made, float(cell))
-    else:
-        fit_matrix(made, np.ascontiguousarray(cell, np.float64))
-    return made
+    if np.ndim(cell) == 0: return square_cell(float(cell), d)
+    inverse = np.linalg.inv(np.asarray(cell, np.float64))
+    heights = np.full(3, np.inf)
+    heights[3 - d:] = 1 / np.linalg.norm(inverse, axis=0)
+    return Cell(_three_by_three(cell), _three_by_three(inverse), tuple(heights.tolist()))
+
+def _three_by_three(matrix):
+    "A (d, d) matrix with zeros for the missing axes, as tuples."
+    full = np.zeros((3, 3))
+    full[3 - len(matrix):, 3 - len(matrix):] = matrix
+    return tuple(tuple(row) for row in full.tolist())
 
 # %% ../../nbs/engine/neighbours.ipynb #c8aaa594b
 def pad(
@@ -90,122 +77,168 @@ def pad(
     x = np.asarray(x, np.float64)
     return np.concatenate([np.zeros((*x.shape[:-1], 3 - x.shape[-1])), x], axis=-1)
 
-# %% ../../nbs/engine/neighbours.ipynb #c8a3ef506
+# %% ../../nbs/engine/neighbours.ipynb #c6caa56ff
 BOXED_FROM = 24 # particles from which boxes pay
 
 class Grid(NamedTuple):
     "Particles of one cell, sorted into boxes."
-    n: np.ndarray # (3,) boxes along each axis
+    cell: Cell
+    n: tuple # 3 numbers of boxes along each axis
     start: np.ndarray # (boxes + 2,) place of the first particle of each box
     owner: np.ndarray # (N,) number of the particle at each place
     at: np.ndarray # (3, N) its position
-    where: np.ndarray # (3, N) its position along the axes of the cell, in boxes
-    box: np.ndarray # (3, N) its box
 
 class Near(NamedTuple):
     "A list of points around a place."
     who: np.ndarray # places of their particles in the grid
     apart: np.ndarray # (4, most) x, y, z seen from the place, and the distance
-    most: int # room for so many
-
-# %% ../../nbs/engine/neighbours.ipynb #ccdcc531b
-@kernel
-def new_grid(N):
-    "Room for N particles."
-    ones, start, owner = np.ones(3, np.int64), np.zeros(N + 2, np.int64), np.zeros(N, np.int64)
-    return Grid(ones, start, owner, np.zeros((3, N)), np.zeros((3, N)), np.zeros((3, N), np.int64))
 
 @kernel
 def new_near(most):
     "Room for a list of `most` points; one more is written but does not count."
-    return Near(np.zeros(most + 1, np.int64), np.zeros((4, most + 1)), most)
+    return Near(np.zeros(most + 1, np.int64), np.zeros((4, most + 1)))
+
+# %% ../../nbs/engine/neighbours.ipynb #c8799d97c
+@kernel
+def _boxes_along(height, reach, N):
+    "How many boxes no narrower than the reach."
+    if height == np.inf or N < BOXED_FROM: return 1
+    return int(min(max(height / reach, 1.0), 1.0 * N))
 
 @kernel
-def choose_boxes(grid, cell, reach):
+def choose_boxes(cell, reach, N):
     "Boxes along each axis: no narrower than the reach, and not more than particles in all."
-    N = len(grid.owner)
-    for c in range(3):
-        grid.n[c] = 1
-        if N >= BOXED_FROM and cell.heights[c] < np.inf:
-            grid.n[c] = int(min(max(cell.heights[c] / reach, 1.0), 1.0 * N))
-    while grid.n[0] * grid.n[1] * grid.n[2] > N:
-        longest = np.argmax(grid.n)
-        grid.n[longest] = max(1, grid.n[longest] * 7 // 8)
+    u, v, w = cell.heights
+    i, j, k = _boxes_along(u, reach, N), _boxes_along(v, reach, N), _boxes_along(w, reach, N)
+    while i * j * k > N:
+        if i >= j and i >= k:
+            i = max(1, i * 7 // 8)
+        elif j >= k:
+            j = max(1, j * 7 // 8)
+        else:
+            k = max(1, k * 7 // 8)
+    return i, j, k
 
-# %% ../../nbs/engine/neighbours.ipynb #cd50120bc
-@kernel
-def _locate(grid, cell, x, i, c):
-    "Position of particle i along axis c of the cell, in boxes, and its box."
-    d = cell.d[0]
-    f = 0.0
-    for a in range(d):
-        f += x[i, a] * cell.inverse[3 - d + a, c]
-    f *= grid.n[c]
-    return f, min(max(int(math.floor(f)), 0), grid.n[c] - 1)
+# %% ../../nbs/engine/neighbours.ipynb #cf351285d
+@kernel(inline=True)
+def _where(grid, at):
+    "A place along the axes of the cell, in boxes."
+    G = grid.cell.inverse
+    return ((at[0] * G[0][0] + at[1] * G[1][0] + at[2] * G[2][0]) * grid.n[0],
+            (at[0] * G[0][1] + at[1] * G[1][1] + at[2] * G[2][1]) * grid.n[1],
+            (at[0] * G[0][2] + at[1] * G[1][2] + at[2] * G[2][2]) * grid.n[2])
+
+@kernel(inline=True)
+def _inside(where, n):
+    "The box along one axis of a place in the cell; rounding does not lead out of it."
+    return min(max(int(math.floor(where)), 0), n - 1)
+
+@kernel(inline=True)
+def _place(grid, q):
+    "Position of the particle at place q."
+    return grid.at[0, q], grid.at[1, q], grid.at[2, q]
 
 @kernel
-def _box_of(grid, cell, x, i):
+def _box_of(grid, x, i):
     "Number of the box of particle i."
-    box = 0
-    for c in range(3 - cell.d[0], 3):
-        box = box * grid.n[c] + _locate(grid, cell, x, i, c)[1]
-    return box
+    d = x.shape[1]
+    at = (x[i, d - 3] if d > 2 else 0.0, x[i, d - 2] if d > 1 else 0.0, x[i, d - 1])
+    where = _where(grid, at)
+    n = grid.n
+    first, second = _inside(where[0], n[0]), _inside(where[1], n[1])
+    return (first * n[1] + second) * n[2] + _inside(where[2], n[2])
 
+# %% ../../nbs/engine/neighbours.ipynb #c4ef3f112
 @kernel
-def fill_grid(grid, cell, x):
-    "Sorts x (N, d), positions inside the cell, into the boxes that were chosen."
-    N, d = x.shape
+def _sort(grid, x):
+    "Where each box begins, and its particles from there on."
     boxes = grid.n[0] * grid.n[1] * grid.n[2]
-    grid.start[: boxes + 2] = 0
+    start, at = grid.start, grid.at
+    start[: boxes + 2] = 0
+    N, d = x.shape
     if boxes > 1:
         for i in range(N):
-            grid.start[_box_of(grid, cell, x, i) + 2] += 1
+            start[_box_of(grid, x, i) + 2] += 1
         for b in range(boxes):
-            grid.start[b + 2] += grid.start[b + 1]
+            start[b + 2] += start[b + 1]
     for i in range(N):
-        box = _box_of(grid, cell, x, i) if boxes > 1 else 0
-        q = grid.start[box + 1]
-        grid.start[box + 1] += 1
+        box = _box_of(grid, x, i) if boxes > 1 else 0
+        q = start[box + 1]
+        start[box + 1] += 1
         grid.owner[q] = i
-        for c in range(3 - d, 3):
-            grid.at[c, q] = x[i, c - 3 + d]
-            grid.where[c, q], grid.box[c, q] = _locate(grid, cell, x, i, c)
+        for c in range(d):
+            at[3 - d + c, q] = x[i, c]
 
-# %% ../../nbs/engine/neighbours.ipynb #c66e33066
+# %% ../../nbs/engine/neighbours.ipynb #c88e34fb2
 @kernel
-def most_near(grid, cell, reach):
-    "Room for any list within reach of a place: the fullest box in every box that may be touched."
-    boxes = grid.n[0] * grid.n[1] * grid.n[2]
-    fullest = 0
-    for b in range(boxes):
-        fullest = max(fullest, grid.start[b + 1] - grid.start[b])
-    touched = 1
-    for c in range(3):
-        if cell.heights[c] < np.inf:
-            touched *= int(2.0 * reach * grid.n[c] / cell.heights[c] + 1e-8) + 2
-    return fullest * touched
+def grid_arrays(N):
+    "The arrays of a grid, to be used for one configuration after another."
+    return np.zeros(N + 2, np.int64), np.zeros(N, np.int64), np.zeros((3, N))
+
+@kernel
+def fill_grid(
+    arrays, # from grid_arrays(N)
+    x, # (N, d) positions inside the cell
+    cell, # their cell
+    reach, # how far will be looked
+): # the particles in boxes
+    "Sorts particles into boxes, without new arrays."
+    start, owner, at = arrays
+    grid = Grid(cell, choose_boxes(cell, reach, len(x)), start, owner, at)
+    _sort(grid, x)
+    return grid
 
 @kernel
 def grid_of(x, cell, reach):
     "Particles x (N, d) inside a cell, in boxes for this reach."
-    grid = new_grid(len(x))
-    choose_boxes(grid, cell, reach)
-    fill_grid(grid, cell, x)
-    return grid
+    return fill_grid(grid_arrays(len(x)), x, cell, reach)
+
+# %% ../../nbs/engine/neighbours.ipynb #cce0c69ad
+@kernel
+def _touched(height, n, reach):
+    "Boxes along one axis that a reach around a place may touch."
+    return 1 if height == np.inf else int(2.0 * reach * n / height + 1e-8) + 2
 
 @kernel
-def near_of(grid, cell, reach):
-    "Room for any list within reach."
-    return new_near(most_near(grid, cell, reach))
+def most_near(grid, reach):
+    "Room for any list within reach of a place: the fullest box in every box that may be touched."
+    fullest = 0
+    for b in range(grid.n[0] * grid.n[1] * grid.n[2]):
+        fullest = max(fullest, grid.start[b + 1] - grid.start[b])
+    for c in range(3):
+        fullest *= _touched(grid.cell.heights[c], grid.n[c], reach)
+    return fullest
 
-# %% ../../nbs/engine/neighbours.ipynb #cc744db14
+@kernel
+def near_of(grid, reach):
+    "Room for any list within reach."
+    return new_near(most_near(grid, reach))
+
+# %% ../../nbs/engine/neighbours.ipynb #c59c2387c
 SLACK = 1e-9 # of a box: a point on the border is looked at from both sides, and then measured
 
 @kernel(inline=True)
-def _stretch(grid, look, shift, begin, end, near, count):
-    "Appends the points begin..end of the grid within reach; squares into near.apart[3]."
+def _stretch(grid, look, begin, end, near, count):
+    "Appends the points begin..end within reach; squares into near.apart[3]. look: where from, reach^2."
     x, y, z, reach2 = look
     for o in range(begin, end):
+        dx = grid.at[0, o] - x
+        dy = grid.at[1, o] - y
+        dz = grid.at[2, o] - z
+        r2 = dx * dx + dy * dy + dz * dz
+        near.apart[0, count] = dx
+        near.apart[1, count] = dy
+        near.apart[2, count] = dz
+        near.apart[3, count] = r2
+        near.who[count] = o
+        count += r2 < reach2
+    return count
+
+@kernel(inline=True)
+def _shifted_stretch(grid, look, shift, bounds, near, count):
+    "The same for images, shifted by whole cell vectors."
+    x, y, z, reach2 = look
+    for o in range(bounds[0], bounds[1]):
         dx = grid.at[0, o] - x + shift[0]
         dy = grid.at[1, o] - y + shift[1]
         dz = grid.at[2, o] - z + shift[2]
@@ -224,13 +257,13 @@ def _turn(K, n):
     if K < 0: return -((n - 1 - K) // n)
     return 0 if K < n else K // n
 
-# %% ../../nbs/engine/neighbours.ipynb #c869cc8cc
+# %% ../../nbs/engine/neighbours.ipynb #c62f5948c
 @kernel(inline=True)
 def _shift_of(cell, i, j, k):
     "The cell (i, j, k) as a vector."
     H = cell.vectors
-    return (i * H[0, 0] + j * H[1, 0] + k * H[2, 0], i * H[0, 1] + j * H[1, 1] + k * H[2, 1],
-            i * H[0, 2] + j * H[1, 2] + k * H[2, 2])
+    return (i * H[0][0] + j * H[1][0] + k * H[2][0], i * H[0][1] + j * H[1][1] + k * H[2][1],
+            i * H[0][2] + j * H[1][2] + k * H[2][2])
 
 @kernel(inline=True)
 def _range(where, span):
@@ -239,14 +272,20 @@ def _range(where, span):
     return int(math.floor(where - span)), int(math.floor(where + span))
 
 @kernel(inline=True)
-def _span(grid, cell, reach, c):
+def _span(height, n, reach):
     "A reach in boxes; 0 for a missing axis."
-    if cell.heights[c] == np.inf: return 0.0
-    return reach * grid.n[c] / cell.heights[c] + SLACK
+    return 0.0 if height == np.inf else reach * n / height + SLACK
 
-# %% ../../nbs/engine/neighbours.ipynb #c6a3c4850
 @kernel(inline=True)
-def _row(grid, cell, look, row, begin, near, count):
+def _ranges(grid, where, reach):
+    "First and last boxes along the three axes within reach of a place."
+    h, n = grid.cell.heights, grid.n
+    return (_range(where[0], _span(h[0], n[0], reach)), _range(where[1], _span(h[1], n[1], reach)),
+            _range(where[2], _span(h[2], n[2], reach)))
+
+# %% ../../nbs/engine/neighbours.ipynb #c2b2bbc42
+@kernel
+def _row(grid, look, row, begin, near, count):
     "Appends the points of a row (I, J, first box, last box), from place `begin` on (-1: all)."
     I, J, K, last = row
     n = grid.n
@@ -258,23 +297,22 @@ def _row(grid, cell, look, row, begin, near, count):
         after = min(last + 1, (k + 1) * n[2])
         place = grid.start[base + K - k * n[2]] if begin < 0 else begin
         begin = -1
-        end = grid.start[base + after - k * n[2]]
-        count = _stretch(grid, look, _shift_of(cell, i, j, k), place, end, near, count)
+        bounds = (place, grid.start[base + after - k * n[2]])
+        count = _shifted_stretch(grid, look, _shift_of(grid.cell, i, j, k), bounds, near, count)
         K = after
     return count
 
-# %% ../../nbs/engine/neighbours.ipynb #c78b11891
+# %% ../../nbs/engine/neighbours.ipynb #c6aa86a07
 @kernel
-def _everything(grid, cell, at, where, reach, near):
+def _everything(grid, at, reach, near):
     "Lists all points within reach of a place, itself too; squares of distances."
     count = 0
     look = (at[0], at[1], at[2], reach * reach)
-    first, last = _range(where[0], _span(grid, cell, reach, 0))
-    low, high = _range(where[1], _span(grid, cell, reach, 1))
-    left, right = _range(where[2], _span(grid, cell, reach, 2))
+    where = _where(grid, at)
+    (first, last), (low, high), (left, right) = _ranges(grid, where, reach)
     for I in range(first, last + 1):
         for J in range(low, high + 1):
-            count = _row(grid, cell, look, (I, J, left, right), -1, near, count)
+            count = _row(grid, look, (I, J, left, right), -1, near, count)
     return count
 
 @kernel(inline=True)
@@ -296,20 +334,17 @@ def _without(near, count, skip, within):
         kept += 1
     return kept
 
-# %% ../../nbs/engine/neighbours.ipynb #c316179d3
+# %% ../../nbs/engine/neighbours.ipynb #ca827a0a5
 @kernel
 def around_particle(
     grid, # the particles
-    cell, # their cell
     q, # place of a particle in the grid
     reach, # how far to look
     near, # the list to fill
 ): # number of points; -1 if one of them stands on the particle
     "Lists all points within reach of a particle but itself; its own images count."
-    at = (grid.at[0, q], grid.at[1, q], grid.at[2, q])
-    where = (grid.where[0, q], grid.where[1, q], grid.where[2, q])
-    least = least_distance(cell)
-    count = _without(near, _everything(grid, cell, at, where, reach, near), q, least)
+    least = least_distance(grid.cell)
+    count = _without(near, _everything(grid, _place(grid, q), reach, near), q, least)
     for a in range(count):
         if near.apart[3, a] <= least: return -1
     return count
@@ -317,44 +352,44 @@ def around_particle(
 @kernel
 def around_point(
     grid, # the particles
-    cell, # their cell
     at, # three coordinates, missing ones first
     reach, # how far to look
     skip, # place of a particle of which no image counts; -1: all count
     near, # the list to fill
 ): # number of points
     "Lists all points within reach of any place, inside the cell or not."
-    G = cell.inverse
-    n = grid.n
-    where = ((at[0] * G[0, 0] + at[1] * G[1, 0] + at[2] * G[2, 0]) * n[0],
-             (at[0] * G[0, 1] + at[1] * G[1, 1] + at[2] * G[2, 1]) * n[1],
-             (at[0] * G[0, 2] + at[1] * G[1, 2] + at[2] * G[2, 2]) * n[2])
-    return _without(near, _everything(grid, cell, at, where, reach, near), skip, np.inf)
+    return _without(near, _everything(grid, at, reach, near), skip, np.inf)
 
-# %% ../../nbs/engine/neighbours.ipynb #c9273ce88
+# %% ../../nbs/engine/neighbours.ipynb #cbfa856ca
 @kernel(inline=True)
 def later(
     grid, # the particles
-    cell, # their cell
     q, # place of a particle in the grid
     reach, # how far to look
     near, # the list to append to; near.apart[3] holds *squares* of distances
     count, # its length so far
 ): # its new length
     "Appends the points within reach of a particle that come after it in the order of the lattice."
-    look = (grid.at[0, q], grid.at[1, q], grid.at[2, q], reach * reach)
-    _, last = _range(grid.where[0, q], _span(grid, cell, reach, 0))
-    low, high = _range(grid.where[1, q], _span(grid, cell, reach, 1))
-    left, right = _range(grid.where[2, q], _span(grid, cell, reach, 2))
-    own = grid.box[0, q], grid.box[1, q], grid.box[2, q]
+    x, y, z = _place(grid, q)
+    n = grid.n
+    where = _where(grid, (x, y, z))
+    own = _inside(where[0], n[0]), _inside(where[1], n[1]), _inside(where[2], n[2])
+    (_, last), (low, high), (left, right) = _ranges(grid, where, reach)
+    look = (x, y, z, reach * reach)
+    inside = last < n[0] and low >= 0 and high < n[1] and left >= 0 and right < n[2]
     for I in range(own[0], last + 1):
         for J in range(own[1] if I == own[0] else low, high + 1):
             mine = I == own[0] and J == own[1]
-            row = I, J, own[2] if mine else left, right
-            count = _row(grid, cell, look, row, q + 1 if mine else -1, near, count)
+            if inside:
+                base = (I * n[1] + J) * n[2]
+                begin = q + 1 if mine else grid.start[base + left]
+                count = _stretch(grid, look, begin, grid.start[base + right + 1], near, count)
+            else:
+                row = I, J, own[2] if mine else left, right
+                count = _row(grid, look, row, q + 1 if mine else -1, near, count)
     return count
 
-# %% ../../nbs/engine/neighbours.ipynb #c1793a95e
+# %% ../../nbs/engine/neighbours.ipynb #c6abc5f1d
 class Lists(NamedTuple):
     "The neighbours of all particles, one list after another."
     start: np.ndarray # (N + 1,) where the list of each particle begins
@@ -362,19 +397,19 @@ class Lists(NamedTuple):
     shift: np.ndarray # (..., d) what to add to the position of the neighbour
 
 @kernel
-def _image_shift(grid, cell, q, near, a, shift):
+def _image_shift(grid, q, near, a, shift):
     "The shift of the image that entry a of the list of q stands for."
     d = len(shift)
     o = near.who[a]
     for c in range(3 - d, 3):
         f = 0.0
         for b in range(3 - d, 3):
-            f += (near.apart[b, a] - (grid.at[b, o] - grid.at[b, q])) * cell.inverse[b, c]
+            f += (near.apart[b, a] - (grid.at[b, o] - grid.at[b, q])) * grid.cell.inverse[b][c]
         f = math.floor(f + 0.5)
         for b in range(d):
-            shift[b] += f * cell.vectors[c, 3 - d + b]
+            shift[b] += f * grid.cell.vectors[c][3 - d + b]
 
-# %% ../../nbs/engine/neighbours.ipynb #c1eef2ad7
+# %% ../../nbs/engine/neighbours.ipynb #c8268b7a7
 @kernel
 def neighbour_lists(
     x, # (N, d) positions inside the cell
@@ -384,17 +419,17 @@ def neighbour_lists(
     "All points within reach of each particle, in the order of the boxes."
     N, d = x.shape
     grid = grid_of(x, cell, reach)
-    near = near_of(grid, cell, reach)
+    near = near_of(grid, reach)
     start = np.zeros(N + 1, np.int64)
     for q in range(N):
-        start[grid.owner[q] + 1] = max(around_particle(grid, cell, q, reach, near), 0)
+        start[grid.owner[q] + 1] = max(around_particle(grid, q, reach, near), 0)
     start = np.cumsum(start)
     lists = Lists(start, np.empty(start[-1], np.int64), np.zeros((start[-1], d)))
     for q in range(N):
         first = start[grid.owner[q]]
-        for a in range(around_particle(grid, cell, q, reach, near)):
+        for a in range(around_particle(grid, q, reach, near)):
             lists.other[first + a] = grid.owner[near.who[a]]
-            _image_shift(grid, cell, q, near, a, lists.shift[first + a])
+            _image_shift(grid, q, near, a, lists.shift[first + a])
     return lists
 
 # %% ../../nbs/engine/neighbours.ipynb #cafc88d10
@@ -407,7 +442,7 @@ def wrap_in_place(x, w):
                 t = x[m, i, c] - w[m] * math.floor(x[m, i, c] / w[m])
                 x[m, i, c] = 0.0 if t >= w[m] or t < 0.0 else t
 
-# %% ../../nbs/engine/neighbours.ipynb #cc604ee0e
+# %% ../../nbs/engine/neighbours.ipynb #cf34caa31
 @kernel
 def _all_pairs(x, w):
     "Two particles in one place, by looking at all pairs: for few, and for d > 3."
@@ -428,11 +463,10 @@ def _through_boxes(x, cell):
     N = len(x)
     least = least_distance(cell)
     grid = grid_of(x, cell, 2.0 * least)
-    near = near_of(grid, cell, 2.0 * least)
+    near = near_of(grid, 2.0 * least)
     low, high = -1, N
     for q in range(N):
-        at = (grid.at[0, q], grid.at[1, q], grid.at[2, q])
-        for a in range(around_point(grid, cell, at, 2.0 * least, q, near)):
+        for a in range(around_point(grid, _place(grid, q), 2.0 * least, q, near)):
             i = grid.owner[q]
             j = grid.owner[near.who[a]]
             better = j < high or (j == high and i < low)
@@ -440,7 +474,7 @@ def _through_boxes(x, cell):
                 low, high = i, j
     return (low, high) if low >= 0 else (-1, -1)
 
-# %% ../../nbs/engine/neighbours.ipynb #ca0b07c91
+# %% ../../nbs/engine/neighbours.ipynb #c01f6ed49
 @kernel
 def first_coincidence(x, w):
     "The first configuration (M, N, d) with two particles in one place, and which; -1 for none."
@@ -449,11 +483,9 @@ def first_coincidence(x, w):
         if N < BOXED_FROM or d > 3:
             i, j = _all_pairs(x[m], w[m])
         else:
-            cell = new_cell(d)
-            fit_width(cell, w[m])
             inside = x[m:m + 1].copy()
             wrap_in_place(inside, w[m:m + 1])
-            i, j = _through_boxes(inside[0], cell)
+            i, j = _through_boxes(inside[0], square_cell(w[m], d))
         if i >= 0: return m, i, j
     return -1, -1, -1
 
