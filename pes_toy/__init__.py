@@ -16,12 +16,16 @@ _homes = {
                     "descriptor_from_settings", "numerical_gradients", "prepare", "inputs_of", "drag_path"],
     "symmetry_functions": ["plain_symmetry_functions", "SymmetryFunctions"],
     "judging": ["report", "DescriptorReport"],
-    "networks": ["TrainingSpec", "Predictor", "Network", "train", "load_network", "sample_network", "Drag", "DivergedError"],
+    "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
+    "training": ["TrainingSpec", "train", "DivergedError"],
     "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
-    "database": ["DatabaseSpec", "Database", "generate", "estimate", "load", "concat", "sample_database"],
+    "specification": ["DatabaseSpec"],
+    "database": ["Database", "load", "concat", "sample_database"],
+    "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "database", "descriptors", "symmetry_functions", "judging", "networks", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "symmetry_functions", "judging", "networks", "training", "experiments", "formulas", "views",
+            "potential_views", "configuration_views", "data_views", "widgets", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

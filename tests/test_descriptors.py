@@ -9,7 +9,9 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from pes_toy import descriptors as ds, judging, symmetry_functions
-from pes_toy.database import DatabaseSpec, concat, generate, load
+from pes_toy.database import concat, load
+from pes_toy.generation import generate
+from pes_toy.specification import DatabaseSpec
 from pes_toy.lattice import cells, lattice_points, wrap
 
 OURS = [ds.ProximityEigenvalues(), ds.ProximityEigenvalues(R_0p=3.0), ds.ProximityEigenvalues((-2, -3.5, -6, -2), (3, 4, 2.2, 6)), symmetry_functions.SymmetryFunctions(), symmetry_functions.SymmetryFunctions(third_side=False, cutoff=2.0)]
