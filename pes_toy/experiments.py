@@ -13,7 +13,8 @@ from .database import Database
 from .generation import generate
 from .base.files import whole_file
 from .base.jobs import progress_bar
-from .descriptors import Descriptor, _best_time
+from .descriptors import Descriptor
+from .judging import best_time as _best_time
 from .energy import energy_and_forces, energy_per_particle
 from .base.checks import check_number, needs
 from .base.show import Shown
