@@ -44,6 +44,9 @@ class Registry:
     def __iter__(self):
         return iter(self.names())
 
+    def __len__(self):
+        return len(self.names())
+
     def __getitem__(self, name):
         if name in self._known: return self._known[name]
         known = self.names()
