@@ -11,7 +11,7 @@ import numpy as np
 from pes_toy import explore
 from pes_toy.specification import DatabaseSpec
 from pes_toy.generation import generate
-from pes_toy.networks import TrainingSpec, train
+from pes_toy.training import TrainingSpec, train
 from timing import show
 
 TIMES = 20

@@ -144,7 +144,7 @@ def plot(self: _Contract,
     ax.legend()
     return ax
 
-# %% ../nbs/01_potentials.ipynb #c1de3ee65
+# %% ../nbs/01_potentials.ipynb #cb0b3a7aa
 @kernel
 def _no_pair(p, r):
     return 0.0, 0.0
@@ -166,8 +166,7 @@ class _BuiltIn(_Contract, Settings):
         cls.exchanged = {pair_slope: pair, triplet_slope: triplet}
         cls.made = {}
         cls.name = cls.variant = cls.__name__
-        if __name__ != "__main__": # in its notebook the class is defined a second time
-            POTENTIALS.add(cls)
+        POTENTIALS.add(cls)
 
     def _repr_latex_(self):
         return f"${self.equation}$"

@@ -130,7 +130,7 @@ def test_forces_are_added_where_they_can_be(home, capsys):
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_errors_are_one_line_and_leave_nothing(home, capsys, monkeypatch, words, why):
     def never(*given, **more): raise AssertionError("the training began")
-    monkeypatch.setattr("pes_toy.networks.build_model", never)
+    monkeypatch.setattr("pes_toy.training.build_model", never)
     (home / "short.npz").write_bytes((home / "network.npz").read_bytes()[:-100])
     before = files(home)
     capsys.readouterr()
@@ -141,12 +141,12 @@ def test_errors_are_one_line_and_leave_nothing(home, capsys, monkeypatch, words,
 
 
 def test_ctrl_c_keeps_the_best_network(home, capsys, monkeypatch):
-    rates = pt.networks.learning_rates
+    rates = pt.training.learning_rates
     def interrupt_in(last):
         def stopped(spec, epoch, *more):
             if epoch == last: raise KeyboardInterrupt
             return rates(spec, epoch, *more)
-        monkeypatch.setattr(pt.networks, "learning_rates", stopped)
+        monkeypatch.setattr(pt.training, "learning_rates", stopped)
     interrupt_in(2)
     assert call(home, "train", "db.parquet", "early.npz", *TINY, "--quiet") == 0
     assert "interrupted after 2 epochs" in capsys.readouterr().err and pt.load_network(home / "early.npz").about["ended"] == "interrupted"

@@ -9,7 +9,7 @@ import io
 import numpy as np
 
 # %% auto #0
-__all__ = ['Markup', 'html_table', 'Shown', 'axes_or_new', 'small_png', 'picture_of']
+__all__ = ['Markup', 'html_table', 'Shown', 'axes_or_new', 'small_png', 'picture_of', 'few_colours']
 
 # %% ../../nbs/base/show.ipynb #c3781f163
 class Markup(str):
@@ -101,3 +101,26 @@ def picture_of(
     plot(figure.subplots())
     figure.canvas.draw()
     return small_png(figure)
+
+# %% ../../nbs/base/show.ipynb #c7f1b23a6
+def few_colours(
+    colours: int = 256, # in the palette of each figure
+    dpi: float = 80, # pixels an inch
+):
+    "From here on this notebook stores its figures with a palette."
+    import matplotlib.pyplot as plt
+    from IPython import get_ipython
+    plt.close(plt.figure()) # starts the backend, which brings a formatter of its own
+    formatter = get_ipython().display_formatter.formatters["image/png"]
+    formatter.for_type(plt.Figure, lambda figure: _with_palette(figure, colours, dpi))
+
+def _with_palette(figure, colours, dpi):
+    "A figure as PNG with the colours that it has most."
+    from PIL import Image
+    full = io.BytesIO()
+    small = io.BytesIO()
+    figure.savefig(full, dpi=dpi, bbox_inches="tight")
+    image = Image.open(full).convert("RGB")
+    few = image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(small, "png", optimize=True)
+    return small.getvalue()
