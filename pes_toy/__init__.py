@@ -18,13 +18,16 @@ _homes = {
     "judging": ["report", "DescriptorReport"],
     "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
     "training": ["TrainingSpec", "train", "DivergedError"],
-    "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
+    "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
+    "experiments": ["Experiment", "run_experiment", "vary"],
+    "sweeps": ["Sweep", "sweep"],
+    "studies": ["study"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "specification": ["DatabaseSpec"],
     "database": ["Database", "load", "concat", "sample_database"],
     "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "symmetry_functions", "judging", "networks", "training", "experiments", "formulas", "views",
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "symmetry_functions", "judging", "networks", "training", "scores", "experiments", "sweeps", "studies", "formulas", "views",
             "potential_views", "configuration_views", "data_views", "widgets", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
