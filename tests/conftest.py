@@ -107,7 +107,7 @@ def db():
 def small(db):
     "A trained network."
     from models import TINY
-    from pes_toy.networks import TrainingSpec, train
+    from pes_toy.training import TrainingSpec, train
 
     return train(db, TrainingSpec(**TINY), progress=False)
 

@@ -9,7 +9,8 @@ import matplotlib
 matplotlib.use("agg")
 
 from models import SPECS, Waves, handmade, in_process, name, same_weights, spread
-from pes_toy.networks import TrainingSpec, load_network
+from pes_toy.networks import load_network
+from pes_toy.training import TrainingSpec
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: name(s.inputs))
@@ -51,7 +52,7 @@ def test_changed_files_are_refused(tmp_path, small):
     def header(drop=(), **changes): return np.array(json.dumps({k: v for k, v in {**json.loads(str(arrays["header"])), **changes}.items() if k not in drop}))
     other = tmp_path / "bad.npz"
     np.testing.assert_array_equal(load_network(tmp_path / "changed.npz").weights[0][0] if write() else None, small.weights[0][0])       # rewritten but the same: fine
-    refused(other, write(header=header(format=2)), "network format 2, this package reads 1.*version of pes_toy")
+    refused(other, write(header=header(format=3)), "network format 3, this package reads 1 to 2.*version of pes_toy")
     refused(other, write(header=header(format="one")), "network format one")
     for drop in ("format", "digest", "pes_toy"): refused(other, write(header=header([drop])))
     for change in (dict(energy_shift=0.0), dict(n_particles=5), dict(spec={**small.spec.to_dict(), "activation": "tanh"}), dict(history={}), dict(layers=1), dict(more=1)): refused(other, write(header=header(**change)))

@@ -12,7 +12,7 @@ from models import TINY, handmade
 from pes_toy.specification import DatabaseSpec
 from pes_toy.descriptors import drag_path
 from pes_toy.energy import energy_per_particle
-from pes_toy.networks import TrainingSpec, train
+from pes_toy.training import TrainingSpec, train
 
 
 def test_pictures_of_a_network(db, small):

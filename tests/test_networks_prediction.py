@@ -9,7 +9,9 @@ matplotlib.use("agg")
 
 from models import INPUTS, Waves, handmade, in_process, name, slopes_of, spread
 from pes_toy import networks as ns
-from pes_toy.networks import ACTIVATIONS, TRANSFORMS, TrainingSpec
+from pes_toy.networks import ACTIVATIONS, TRANSFORMS
+from pes_toy.engine.layers import Layers
+from pes_toy.training import TrainingSpec
 
 
 def test_prediction_loads_nothing_heavy(tmp_path):
@@ -46,7 +48,7 @@ def test_activations_far_out():
     plain = dict(linear=z, softplus=np.logaddexp(z, 0), tanh=np.tanh(z), sigmoid=fading, silu=z * fading, relu=np.maximum(z, 0), elu=np.where(z > 0, z, np.expm1(np.minimum(z, 0))))
     for activation in ACTIVATIONS:
         one = np.ones((1, 1)), np.zeros(1)
-        out, slopes = ns.Layers([one, one], "raw", np.zeros(1), np.ones(1), activation).run(z[:, None], True)
+        out, slopes = Layers([one, one], "raw", np.zeros(1), np.ones(1), activation).run(z[:, None], True)
         np.testing.assert_allclose(out, plain[activation], rtol=1e-14, atol=1e-15, err_msg=activation)
         assert np.isfinite(slopes).all() and (slopes >= -0.1).all() and (slopes <= 1.1).all()
         if activation in ("softplus", "sigmoid"): np.testing.assert_allclose(out[np.abs(z) < 650], plain[activation][np.abs(z) < 650], rtol=1e-14)     # small ones too
@@ -63,7 +65,7 @@ def test_kernels_do_what_keras_does(activation):
             tape.watch(t := tf.constant(x))
             out = model(t)
         g = tape.gradient(out, t).numpy()
-        found, slopes = ns.Layers(network.weights, "raw", np.zeros(8), np.ones(8), activation).run(x.astype(float), True)
+        found, slopes = Layers(network.weights, "raw", np.zeros(8), np.ones(8), activation).run(x.astype(float), True)
         np.testing.assert_allclose(found, out.numpy()[:, 0], rtol=0, atol=3e-6 * np.abs(found).max())
         np.testing.assert_allclose(slopes, g, rtol=0, atol=3e-6 * np.abs(slopes).max())
 

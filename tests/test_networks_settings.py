@@ -9,7 +9,7 @@ matplotlib.use("agg")
 
 from models import FIELDS, SPECS, Waves, name
 from pes_toy.descriptors import Descriptor, ProximityEigenvalues
-from pes_toy.networks import TrainingSpec
+from pes_toy.training import TrainingSpec
 
 
 IMPOSSIBLE = [(dict(inputs="eigenvalues"), "inputs"), (dict(inputs="symmetry", orders=(-4,)), "orders"), (dict(inputs=Waves(), orders=(-4,)), "orders"), (dict(inputs=ProximityEigenvalues(), orders=(-4,)), "orders"),

@@ -9,12 +9,13 @@ import matplotlib
 matplotlib.use("agg")
 
 from models import TINY, Waves, in_process, same_weights, slopes_of
-from pes_toy import networks as ns
+from pes_toy import training as tr
 from pes_toy.specification import DatabaseSpec
 from pes_toy.database import Database
 from pes_toy.generation import generate
-from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, SymmetryFunctions, prepare
-from pes_toy.networks import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
+from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, prepare
+from pes_toy.symmetry_functions import SymmetryFunctions
+from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
 
 
 REPEATED = [(TrainingSpec(**TINY), False), (TrainingSpec("symmetry", force_weight=0.5, optimizer="nadam", loss="huber", **{**TINY, "hidden": (16, 16)}), False), (TrainingSpec(Waves(), schedule="plateau", patience=2, **TINY), True)]
@@ -73,8 +74,8 @@ def test_validation_is_what_it_says(db):
     np.testing.assert_allclose([known["validation_mae"], known["validation_rmse"], known["validation_force_error"]], [np.abs(v - aside.energy).mean(), np.sqrt(np.mean((v - aside.energy) ** 2)), np.abs(f - aside.forces).mean() / np.abs(aside.forces).mean()], rtol=1e-5)
     score = np.array(history["validation_mae"]) + 0.2 * np.abs(aside.forces).mean() * np.array(history["validation_force_error"])
     assert known["best_epoch"] == 1 + score.argmin() and history["validation_mae"][score.argmin()] == known["validation_mae"] == network.validation_mae
-    training, left = ns.training_rows(db, 0.2, 3)                              # without a remembered split: the seed's
-    assert len(left) == 40 and sorted([*training, *left]) == list(range(200)) and not np.array_equal(left, ns.training_rows(db, 0.2, 4)[1])
+    training, left = tr.training_rows(db, 0.2, 3)                              # without a remembered split: the seed's
+    assert len(left) == 40 and sorted([*training, *left]) == list(range(200)) and not np.array_equal(left, tr.training_rows(db, 0.2, 4)[1])
     assert db.subset is None and np.array_equal(copy.positions, db.positions)
 
 
@@ -100,7 +101,7 @@ def test_patience_returns_the_best():
     network = train(noise(), TrainingSpec(hidden=(64,), batch_size=16, epochs=300, learning_rate=1e-2, schedule="constant", patience=4), progress=False)
     mae, best = network.history["validation_mae"], network.about["best_epoch"]
     assert network.about["ended"] == "patience" and len(mae) == best + 4 < 300 and min(mae) == mae[best - 1] == network.validation_mae
-    aside = noise()[ns.training_rows(noise(), 0.2, 0)[1]]
+    aside = noise()[tr.training_rows(noise(), 0.2, 0)[1]]
     np.testing.assert_allclose(np.abs(network.predict(aside.positions, 5.0) - aside.energy).mean(), min(mae), rtol=1e-12)
 
 
@@ -122,12 +123,12 @@ def test_callbacks_and_interruptions(db, monkeypatch):
     def fail(history): raise Odd
     with pytest.raises(Odd): train(db, dataclasses.replace(spec, hidden=()), progress=False, callback=fail)
     def too_early(*arguments): raise KeyboardInterrupt
-    monkeypatch.setattr(ns, "_training_epoch", too_early)                      # before there is a network
+    monkeypatch.setattr(tr, "CompiledEpoch", too_early)                      # before there is a network
     with pytest.raises(KeyboardInterrupt): train(db, spec, progress=False)
 
 
 def test_divergence_is_an_error(db):
-    with pytest.raises(ns.DivergedError, match=r"learning_rate \(now 1e\+30\)") as caught: train(db, TrainingSpec(transform="raw", optimizer="sgd", loss="mse", **{**TINY, "learning_rate": 1e30}), progress=False)
+    with pytest.raises(tr.DivergedError, match=r"learning_rate \(now 1e\+30\)") as caught: train(db, TrainingSpec(transform="raw", optimizer="sgd", loss="mse", **{**TINY, "learning_rate": 1e30}), progress=False)
     assert isinstance(caught.value, ValueError) and "epoch 1" in str(caught.value)
 
 
@@ -148,11 +149,11 @@ def test_prepared_inputs_are_found_by_their_settings(db):
         wanted[descriptor] = descriptor.values(db.positions, db.width)
     marked = dataclasses.replace(ready, extra={k: v + 1 for k, v in ready.extra.items()})
     for descriptor, values in wanted.items():
-        np.testing.assert_array_equal(ns.inputs_for(ready, descriptor), values)
-        np.testing.assert_array_equal(ns.inputs_for(marked, descriptor), values + 1)              # these are the stored ones
+        np.testing.assert_array_equal(tr.inputs_for(ready, descriptor), values)
+        np.testing.assert_array_equal(tr.inputs_for(marked, descriptor), values + 1)              # these are the stored ones
     for other in (ProximityEigenvalues(R_0p=3.5), ProximityEigenvalues((-2, -4), 3.0), SymmetryFunctions(cutoff=2.9), Waves((1, 2)), RelativeDistances()):
-        np.testing.assert_array_equal(ns.inputs_for(marked, other), other.values(db.positions, db.width))
+        np.testing.assert_array_equal(tr.inputs_for(marked, other), other.values(db.positions, db.width))
 
 
 def test_last_step_of_the_only_epoch_diverges(db):
-    with pytest.raises(ns.DivergedError): train(db, TrainingSpec(hidden=(), transform="raw", epochs=1, batch_size=160, learning_rate=1e38, optimizer="sgd", loss="mse"), progress=False)
+    with pytest.raises(tr.DivergedError): train(db, TrainingSpec(hidden=(), transform="raw", epochs=1, batch_size=160, learning_rate=1e38, optimizer="sgd", loss="mse"), progress=False)
