@@ -33,11 +33,12 @@ def test_help_shows_each_setting_with_meaning_and_default(command, kind, capsys,
     monkeypatch.setenv("COLUMNS", "10000")
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    options = re.split(r"\s+(?=--)", capsys.readouterr().out)
+    words = " ".join(capsys.readouterr().out.split())
+    options = re.split(r" (?=--)", words)
     for one in kind.described().values():
         option = "--" + one.name.replace("_", "-")
         starts = option + " ", "--no-" + option[2:] + " "  # a flag has both
-        said = [" ".join(text.split()) for text in options if text.startswith(starts)]
+        said = [text for text in options if text.startswith(starts)]
         assert any(one.meaning in text and text.endswith("]") for text in said), option
     presets = next(text for text in options if text.startswith("--preset {default"))
     assert "thesis: " in presets and "default: " in presets
