@@ -173,7 +173,7 @@ def forces(self: Predictor,
     "Predicted forces."
     return self.energy_and_forces(positions, width)[1]
 
-# %% ../nbs/07_networks.ipynb #cf17eeb3b
+# %% ../nbs/07_networks.ipynb #ce823b745
 @patch
 def _known(self: Predictor, positions, width):
     "The batch, if the model knows configurations of this kind."
@@ -191,8 +191,7 @@ def _known(self: Predictor, positions, width):
 
 @patch
 def _evaluated(self: Predictor, x, w, with_forces):
-    "What `evaluate` says, if it has the promised shape; of nothing it is not asked."
-    if not len(x): return np.empty(0), np.empty_like(x)
+    "What `evaluate` says, if it has the promised shape."
     energy, forces = self.evaluate(x, w, with_forces)
     if np.shape(energy) != (len(x),) or (with_forces and np.shape(forces) != x.shape):
         raise ValueError(f"{type(self).__name__}.evaluate must return energies per particle "

@@ -18,8 +18,9 @@ from .base.registry import DESCRIPTORS, MODELS
 from .base.settings import Settings, setting
 from .database import Database
 from .descriptors import (
-    DegenerateWarning, Descriptor, ProximityEigenvalues, RelativeDistances, SymmetryFunctions,
-    check_values, descriptor_from_settings, inputs_of)
+    DegenerateWarning, Descriptor, ProximityEigenvalues, RelativeDistances, check_values,
+    descriptor_from_settings, inputs_of)
+from .symmetry_functions import SymmetryFunctions
 from .engine.epochs import (
     CompiledEpoch, TrainingData, build_model, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS

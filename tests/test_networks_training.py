@@ -20,7 +20,8 @@ from pes_toy import training as tr
 from pes_toy.specification import DatabaseSpec
 from pes_toy.database import Database
 from pes_toy.generation import generate
-from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, SymmetryFunctions, prepare
+from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances, prepare
+from pes_toy.symmetry_functions import SymmetryFunctions
 from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
 
 
