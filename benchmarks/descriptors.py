@@ -9,7 +9,8 @@ import math
 import numba
 import numpy as np
 
-from pes_toy.descriptors import ProximityEigenvalues, SymmetryFunctions, proximity_eigenvalue_gradients, proximity_eigenvalues
+from pes_toy.symmetry_functions import SymmetryFunctions
+from pes_toy.descriptors import ProximityEigenvalues, proximity_eigenvalue_gradients, proximity_eigenvalues
 from pes_toy.base.jobs import in_threads, n_workers
 from timing import best_of, show
 

@@ -11,18 +11,24 @@ _homes = {
     "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
     "energy": ["energy_per_particle", "forces", "energy_and_forces", "brute_force_energy", "cost", "Cost"],
     "relaxation": ["relax", "Relaxation"],
-    "descriptors": ["proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients", "degenerate_eigenvalues", "DegenerateWarning",
-                    "Descriptor", "ProximityEigenvalues", "RelativeDistances", "SymmetryFunctions", "descriptor_from_settings", "numerical_gradients",
-                    "prepare", "inputs_of", "report", "DescriptorReport", "drag_path"],
+    "descriptors": ["plain_proximity_matrices", "proximity_matrices", "proximity_eigenvalues", "proximity_eigenvalue_gradients",
+                    "degenerate_eigenvalues", "DegenerateWarning", "Descriptor", "ProximityEigenvalues", "RelativeDistances",
+                    "descriptor_from_settings", "numerical_gradients", "prepare", "inputs_of", "drag_path"],
+    "symmetry_functions": ["plain_symmetry_functions", "SymmetryFunctions"],
+    "judging": ["report", "DescriptorReport"],
     "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
     "training": ["TrainingSpec", "train", "DivergedError"],
-    "experiments": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Experiment", "run_experiment", "Sweep", "sweep", "vary", "Average"],
+    "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
+    "experiments": ["Experiment", "run_experiment", "vary"],
+    "sweeps": ["Sweep", "sweep"],
+    "studies": ["study"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
     "specification": ["DatabaseSpec"],
     "database": ["Database", "load", "concat", "sample_database"],
     "generation": ["generate", "estimate"],
 }
-_modules = ["lattice", "potentials", "energy", "diagnostics", "relaxation", "specification", "database", "generation", "descriptors", "networks", "training", "experiments", "explore", "exchange", "cli"]
+_modules = ["lattice", "potentials", "energy", "diagnostics", "verdicts", "relaxation", "specification", "database", "generation", "descriptors", "symmetry_functions", "judging", "networks", "training", "scores", "experiments", "sweeps", "studies", "formulas", "views",
+            "potential_views", "configuration_views", "data_views", "widgets", "explore", "exchange", "cli"]
 _home = {name: module for module, names in _homes.items() for name in names}
 __all__ = [*_home, *_modules]
 

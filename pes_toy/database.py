@@ -52,7 +52,7 @@ def _check_extra(extra, M):
                              f"got {found[name].shape}")
     return found
 
-# %% ../nbs/05a_database.ipynb #c5a8365db
+# %% ../nbs/05a_database.ipynb #c2bdd7cb2
 @dataclass(eq=False, repr=False)
 class Database:
     "Configurations with their energies; the rows of all arrays belong together."
@@ -91,20 +91,26 @@ class Database:
 
     def __len__(self): return len(self.energy)
 
-    def columns(self) -> dict:
-        "Those of its own arrays that it has, by name, without `extra`."
-        names = ("positions", "width", "energy", *_OPTIONAL)
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+# %% ../nbs/05a_database.ipynb #c98a30bf6
+@patch
+def columns(self: Database) -> dict:
+    "Those of its own arrays that it has, by name, without `extra`."
+    names = ("positions", "width", "energy", *_OPTIONAL)
+    return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def __getitem__(self, rows) -> Database:
-        "The rows of a slice, mask, list or number, as a database."
-        if isinstance(rows, (int, np.integer)):
-            if not -len(self) <= rows < len(self):
-                raise IndexError(f"row {rows} of a database of {len(self)}")
-            rows = [rows]
-        taken = {name: array[rows] for name, array in self.columns().items()}
-        extra = {name: array[rows] for name, array in self.extra.items()}
-        return Database(**taken, extra=extra, about=self.about, spec=self.spec)
+@patch
+def __getitem__(
+    self: Database,
+    rows, # a slice, mask, list or number
+) -> Database: # these rows, as a copy
+    "Some rows, as a database."
+    if isinstance(rows, (int, np.integer)):
+        if not -len(self) <= rows < len(self):
+            raise IndexError(f"row {rows} of a database of {len(self)}")
+        rows = [rows]
+    taken = {name: array[rows] for name, array in self.columns().items()}
+    extra = {name: array[rows] for name, array in self.extra.items()}
+    return Database(**taken, extra=extra, about=self.about, spec=self.spec)
 
 # %% ../nbs/05a_database.ipynb #c21861d29
 @patch(cls_method=True)
@@ -198,7 +204,37 @@ def _is_split(db):
     "Whether it has rows of both kinds; a part of a split has not."
     return db.subset is not None and db.subset.min() < db.subset.max()
 
-# %% ../nbs/05a_database.ipynb #c80c34c60
+# %% ../nbs/05a_database.ipynb #cffd91c4e
+def _check_alike(databases):
+    if not databases:
+        raise ValueError("databases is empty; give at least one")
+    if not all(isinstance(db, Database) for db in databases):
+        kinds = [type(db).__name__ for db in databases]
+        raise TypeError(f"databases must be Database objects, got {kinds}; load files first")
+    shapes = {db.positions.shape[1:] for db in databases}
+    if len(shapes) > 1:
+        raise ValueError("databases must have the same number of particles and dimensions, "
+                         f"got {sorted(shapes)}; train one network for each")
+    if len({db.spec.protocol for db in databases if db.spec is not None}) > 1:
+        warnings.warn("energies of protocols 'exact' and 'thesis' are put together; "
+                      "a network cannot learn both", stacklevel=3)
+
+# %% ../nbs/05a_database.ipynb #cd96564c0
+def _shared_extra(databases):
+    "The further columns that all have, if they were made with the same settings."
+    shared = set.intersection(*(set(db.extra) for db in databases))
+    if shared and any(db.about != databases[0].about for db in databases):
+        warnings.warn(f"the columns {sorted(shared)} were made with different settings and are "
+                      "left out; prepare the result again", stacklevel=3)
+        return {}
+    extra = {}
+    for name in sorted(shared):
+        arrays = [db.extra[name] for db in databases]
+        if len({array.shape[1] for array in arrays}) == 1:
+            extra[name] = np.concatenate(arrays)
+    return extra
+
+# %% ../nbs/05a_database.ipynb #cf4ace3af
 def concat(
     databases, # databases with the same number of particles and dimensions
 ) -> Database: # their rows, in order; columns that all of them have
@@ -214,34 +250,6 @@ def concat(
     extra = _shared_extra(databases)
     spec = first.spec if all(db.spec == first.spec for db in databases) else None
     return Database(**columns, extra=extra, about=first.about if extra else {}, spec=spec)
-
-def _check_alike(databases):
-    if not databases:
-        raise ValueError("databases is empty; give at least one")
-    if not all(isinstance(db, Database) for db in databases):
-        kinds = [type(db).__name__ for db in databases]
-        raise TypeError(f"databases must be Database objects, got {kinds}; load files first")
-    shapes = {db.positions.shape[1:] for db in databases}
-    if len(shapes) > 1:
-        raise ValueError("databases must have the same number of particles and dimensions, "
-                         f"got {sorted(shapes)}; train one network for each")
-    if len({db.spec.protocol for db in databases if db.spec is not None}) > 1:
-        warnings.warn("energies of protocols 'exact' and 'thesis' are put together; "
-                      "a network cannot learn both", stacklevel=3)
-
-def _shared_extra(databases):
-    "The further columns that all have, if they were made with the same settings."
-    shared = set.intersection(*(set(db.extra) for db in databases))
-    if shared and any(db.about != databases[0].about for db in databases):
-        warnings.warn(f"the columns {sorted(shared)} were made with different settings and are "
-                      "left out; prepare the result again", stacklevel=3)
-        return {}
-    extra = {}
-    for name in sorted(shared):
-        arrays = [db.extra[name] for db in databases]
-        if len({array.shape[1] for array in arrays}) == 1:
-            extra[name] = np.concatenate(arrays)
-    return extra
 
 # %% ../nbs/05a_database.ipynb #c17cbb7c1
 @patch
@@ -324,7 +332,7 @@ def _repr_html_(self: Database):
     return html_table(rows, note=f"made with: {made}; energies per particle in E_c, "
                                  "lengths in R_c")
 
-# %% ../nbs/05a_database.ipynb #c5ad0b3bf
+# %% ../nbs/05a_database.ipynb #c9e9edb37
 @patch
 def plot_histogram(
     self: Database,
@@ -341,8 +349,8 @@ def plot_histogram(
     limits = (None, np.quantile(self.energy, keep)) if energy is None else energy
     shown = _within("energy", self.energy, limits)
     ax.hist(self.energy[shown], bins=bins)
-    left = "" if shown.all() else ", without " + _left_out(self.energy, energy, shown)
-    ax.set(xlabel=f"energy per particle ($E_c${left})", ylabel="configurations")
+    left = "" if shown.all() else "\nwithout " + _left_out(self.energy, energy, shown)
+    ax.set(xlabel=f"energy per particle ($E_c$){left}", ylabel="configurations")
     return ax
 
 def _left_out(values, limits, shown):
@@ -501,7 +509,7 @@ def save(
         write_table(path, {**self.columns(), **extra}, _header(self))
     return path
 
-# %% ../nbs/05a_database.ipynb #cd9cf1b62
+# %% ../nbs/05a_database.ipynb #c4dd5e93a
 def _load_json(path):
     "The thesis's layout, old column names too."
     wanted = ("particleCoordinates", "widthOfCell", "potentialEnergy")
@@ -520,6 +528,7 @@ def _load_json(path):
             del columns["depth"]
     return Database(**columns, extra=extra)
 
+# %% ../nbs/05a_database.ipynb #c6c843dcd
 def _load_parquet(path, potential):
     "Every column and the specification, if they belong together."
     table, header = read_table(path)
@@ -550,6 +559,7 @@ def _from_columns(columns, header, potential):
         raise ValueError("its hash differs")
     return db
 
+# %% ../nbs/05a_database.ipynb #cef446bb1
 def _stored_spec(settings, potential):
     "The specification; None where it was unknown, or holds functions that are not given again."
     if settings is None: return None

@@ -8,13 +8,13 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from pes_toy import descriptors as ds
-from pes_toy.specification import DatabaseSpec
+from pes_toy import descriptors as ds, judging, symmetry_functions
 from pes_toy.database import concat, load
 from pes_toy.generation import generate
+from pes_toy.specification import DatabaseSpec
 from pes_toy.lattice import cells, lattice_points, wrap
 
-OURS = [ds.ProximityEigenvalues(), ds.ProximityEigenvalues(R_0p=3.0), ds.ProximityEigenvalues((-2, -3.5, -6, -2), (3, 4, 2.2, 6)), ds.SymmetryFunctions(), ds.SymmetryFunctions(third_side=False, cutoff=2.0)]
+OURS = [ds.ProximityEigenvalues(), ds.ProximityEigenvalues(R_0p=3.0), ds.ProximityEigenvalues((-2, -3.5, -6, -2), (3, 4, 2.2, 6)), symmetry_functions.SymmetryFunctions(), symmetry_functions.SymmetryFunctions(third_side=False, cutoff=2.0)]
 SHAPES = [(N, d) for d in (1, 2, 3) for N in range(1, 7)]
 name = lambda descriptor: f"{type(descriptor).__name__}-{len(str(descriptor.settings))}"
 
@@ -115,7 +115,7 @@ def test_gradients_and_pullback(descriptor, N, d):
 def test_doubling_of_local_inputs(d):
     rng = np.random.default_rng(d)
     x, w = spaced(2, d, 5, rng, 1.6, 3.0)
-    for descriptor in (ds.SymmetryFunctions(), ds.SymmetryFunctions(cutoff=4.5, third_side=False)):
+    for descriptor in (symmetry_functions.SymmetryFunctions(), symmetry_functions.SymmetryFunctions(cutoff=4.5, third_side=False)):
         values = descriptor.values(x, w)
         for m in range(5):
             double = (x[m] + w[m] * np.array(list(itertools.product((0, 1), repeat=d)))[:, None]).reshape(-1, d)
@@ -156,12 +156,12 @@ def test_bad_input_says_what_is_wrong():
     x = np.random.default_rng(0).uniform(0, 5, (3, 4, 2))
     for call, message in [(lambda: ds.proximity_eigenvalues(x, 5.0, (-2, -1.5)), "-2 or below"), (lambda: ds.proximity_eigenvalues(x, 5.0, (-2, -3), (3, -1)), "R_0p"),
                           (lambda: ds.proximity_eigenvalues(x * math.nan, 5.0), "finite"), (lambda: ds.proximity_eigenvalues(x, [5.0, 5.0]), "one for each"),
-                          (lambda: ds.proximity_eigenvalues(np.zeros((1, 2, 4)), 5.0), "1 to 3 dimensions"), (lambda: ds.SymmetryFunctions().values(np.ones((2, 2)), 5.0), "coincide"),
+                          (lambda: ds.proximity_eigenvalues(np.zeros((1, 2, 4)), 5.0), "1 to 3 dimensions"), (lambda: symmetry_functions.SymmetryFunctions().values(np.ones((2, 2)), 5.0), "coincide"),
                           (lambda: ds.proximity_eigenvalues([[0, 0], [1e-17, 5.0]], 5.0), "coincide"), (lambda: ds.proximity_eigenvalue_gradients([[1, 1.0], [1, 1.0]], 5.0), "coincide"),
                           (lambda: ds.ProximityEigenvalues().pullback(x, 5.0, np.ones((3, 7))), "shape of the values"), (lambda: ds.RelativeDistances((-2, 1)), "orders"),
-                          (lambda: ds.SymmetryFunctions(radial=((1, 0), (1, 0))), "twice")]:
+                          (lambda: symmetry_functions.SymmetryFunctions(radial=((1, 0), (1, 0))), "twice")]:
         with pytest.raises(ValueError, match=message): call()
-    for call in (lambda: ds.report(ds.ProximityEigenvalues), lambda: ds.proximity_eigenvalues(x, 5.0, ("a",)), lambda: ds.prepare(None, "inputs"), lambda: ds.proximity_eigenvalues(x, 5.0, (True,))):
+    for call in (lambda: judging.report(ds.ProximityEigenvalues), lambda: ds.proximity_eigenvalues(x, 5.0, ("a",)), lambda: ds.prepare(None, "inputs"), lambda: ds.proximity_eigenvalues(x, 5.0, (True,))):
         with pytest.raises(TypeError): call()
     with pytest.raises(TypeError, match="choose another name"): type("SymmetryFunctions", (ds.Descriptor,), {"__module__": "elsewhere"})
 
@@ -192,7 +192,7 @@ def test_prepare_and_back(tmp_path):
 @pytest.mark.parametrize("N,d", [(2, 1), (3, 3)])
 def test_report_of_other_shapes(descriptor, N, d):
     db = generate(DatabaseSpec(n_configurations=120, n_particles=N, dimension=d, width=3.0, epochs=5), progress=False)
-    found = ds.report(descriptor, db, searches=10, drags=2)
+    found = judging.report(descriptor, db, searches=10, drags=2)
     assert found.freedom == d * (N - 1) and 0 < found.rank <= found.freedom and "independent inputs" in repr(found) and found._repr_html_().startswith("<table>")
     axs = found.plot()
     np.testing.assert_array_equal(axs[0].lines[0].get_ydata(), found.nearest_energy)
@@ -204,7 +204,7 @@ def test_report_finds_faults():
     class Raw(ds.Descriptor):
         "Positions as they are."
         def values(self, positions, width): return wrap(positions, width).reshape(len(positions), -1)
-    found = ds.report(Raw(), searches=5, drags=3)
+    found = judging.report(Raw(), searches=5, drags=3)
     assert all(found.symmetries[s] > 1e-3 for s in ("translation", "permutation", "crossing a face", "reflection")) and found.jumps[0] > 0.5 and found.symmetries["other images"] < 1e-10
 
 
@@ -214,4 +214,4 @@ def test_import_is_light():
 
 
 def test_cells_far_narrower_than_the_cutoff_are_refused():
-    with pytest.raises(ValueError, match="wider cell or a smaller cutoff"): ds.SymmetryFunctions().values(np.random.default_rng(0).uniform(0, 0.05, (1, 4, 2)), np.array([0.05]))
+    with pytest.raises(ValueError, match="wider cell or a smaller cutoff"): symmetry_functions.SymmetryFunctions().values(np.random.default_rng(0).uniform(0, 0.05, (1, 4, 2)), np.array([0.05]))
