@@ -153,7 +153,7 @@ def _no_pair(p, r):
 def _no_triplet(p, a, b, c):
     return 0.0, 0.0, 0.0, 0.0
 
-class _BuiltIn(_Contract, Settings):
+class BuiltIn(_Contract, Settings):
     "A potential of the package: a frozen dataclass whose fields are finite numbers above zero."
     _repr_html_ = None # a notebook shows the equation
 
@@ -189,7 +189,7 @@ def _lennard_jones(p, r):
     return value, slope
 
 @dataclass(frozen=True)
-class LennardJones(_BuiltIn, pair=_lennard_jones):
+class LennardJones(BuiltIn, pair=_lennard_jones):
     "Lennard-Jones potential, equation 3, written with the distance of its minimum."
     epsilon: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # depth of the minimum, in E_c
     r_m: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # distance of the minimum, in R_c
@@ -208,7 +208,7 @@ def _morse(p, r):
     return value, slope
 
 @dataclass(frozen=True)
-class Morse(_BuiltIn, pair=_morse):
+class Morse(BuiltIn, pair=_morse):
     "Morse potential, equation 2: a bond with a well of depth D_e at r_e."
     D_e: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # depth of the well, in E_c
     r_e: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # distance of the minimum, in R_c
@@ -270,7 +270,7 @@ def _area_pair(p, a, b, c):
     return _with_units(p, short * A2 * k + long, slope_a, slope_b, slope_c)
 
 @dataclass(frozen=True)
-class AreaPair(_BuiltIn, triplet=_area_pair):
+class AreaPair(BuiltIn, triplet=_area_pair):
     "Equation 6: repulsion by area and pairs, attraction by the perimeter."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -292,7 +292,7 @@ def _area_perimeter(p, a, b, c):
     return _with_units(p, g * A2 + long, g * dx + slope, g * dy + slope, g * dz + slope)
 
 @dataclass(frozen=True)
-class AreaPerimeter(_BuiltIn, triplet=_area_perimeter):
+class AreaPerimeter(BuiltIn, triplet=_area_perimeter):
     "Equation 7: repulsion by area and perimeter, attraction by the perimeter."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -318,7 +318,7 @@ def _pair_area(p, a, b, c):
     return _with_units(p, value, slope_a, slope_b, slope_c)
 
 @dataclass(frozen=True)
-class PairArea(_BuiltIn, triplet=_pair_area):
+class PairArea(BuiltIn, triplet=_pair_area):
     "Equation 8: repulsion by pairs, attraction by area and perimeter, the area in R_c^2."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -359,7 +359,7 @@ def _modified_triplet(p, a, b, c):
     return v, slope / 3.0, slope / 3.0, slope / 3.0
 
 @dataclass(frozen=True)
-class ModifiedLennardJones(_BuiltIn, pair=_modified, triplet=_modified_triplet):
+class ModifiedLennardJones(BuiltIn, pair=_modified, triplet=_modified_triplet):
     "Equation 10, for any R_c: Lennard-Jones in the mean side, zero with zero slope at R_0."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
