@@ -18,7 +18,7 @@ from .engine.potentials import (exchange, pair_array, pair_slope, triplet_array,
                                        triplet_slope)
 
 # %% auto #0
-__all__ = ['LennardJones', 'Morse', 'AreaPair', 'AreaPerimeter', 'PairArea', 'plain_modified_lennard_jones',
+__all__ = ['BuiltIn', 'LennardJones', 'Morse', 'AreaPair', 'AreaPerimeter', 'PairArea', 'plain_modified_lennard_jones',
            'ModifiedLennardJones', 'Potential']
 
 # %% ../nbs/01_potentials.ipynb #c39a4109f
@@ -144,7 +144,7 @@ def plot(self: _Contract,
     ax.legend()
     return ax
 
-# %% ../nbs/01_potentials.ipynb #cb0b3a7aa
+# %% ../nbs/01_potentials.ipynb #c2412ee27
 @kernel
 def _no_pair(p, r):
     return 0.0, 0.0
@@ -153,8 +153,9 @@ def _no_pair(p, r):
 def _no_triplet(p, a, b, c):
     return 0.0, 0.0, 0.0, 0.0
 
+# %% ../nbs/01_potentials.ipynb #c8b2cc8c7
 class BuiltIn(_Contract, Settings):
-    "A potential of the package: a frozen dataclass whose fields are finite numbers above zero."
+    "A potential with parameters, known by name: a frozen dataclass of numbers above zero."
     _repr_html_ = None # a notebook shows the equation
 
     @property
@@ -171,7 +172,7 @@ class BuiltIn(_Contract, Settings):
     def _repr_latex_(self):
         return f"${self.equation}$"
 
-# %% ../nbs/01_potentials.ipynb #c7b5f22d6
+# %% ../nbs/01_potentials.ipynb #cd97e5a32
 @kernel
 def _power(x, n):
     "x^n, by multiplication for the n = 6 of the thesis."
@@ -197,7 +198,7 @@ class LennardJones(BuiltIn, pair=_lennard_jones):
     triplet_weight = 0.0
     equation = r"V_2 = \epsilon\left((r_m/r)^{12} - 2 (r_m/r)^6\right)"
 
-# %% ../nbs/01_potentials.ipynb #c0cdcda76
+# %% ../nbs/01_potentials.ipynb #c6f9c831e
 @kernel
 def _morse(p, r):
     "Equation 2 and its slope; p = D_e, r_e, k_e."
@@ -253,7 +254,7 @@ def _with_units(p, v, x, y, z):
     scale = p[0] / p[1]
     return p[0] * v, scale * x, scale * y, scale * z
 
-# %% ../nbs/01_potentials.ipynb #c5bbe30a7
+# %% ../nbs/01_potentials.ipynb #c0cba03d3
 @kernel
 def _area_pair(p, a, b, c):
     "Equation 6 and its derivatives; p = E_c, R_c."
@@ -278,7 +279,7 @@ class AreaPair(BuiltIn, triplet=_area_pair):
                 r"+\frac{R_c^{12}}{b^{12}}+\frac{R_c^{12}}{c^{12}}\right)"
                 r" - \frac{2916E_cR_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #c067eee28
+# %% ../nbs/01_potentials.ipynb #c7d16415b
 @kernel
 def _area_perimeter(p, a, b, c):
     "Equation 7 and its derivatives; p = E_c, R_c."
@@ -299,7 +300,7 @@ class AreaPerimeter(BuiltIn, triplet=_area_perimeter):
     equation = (r"V_3 = 8503056E_c\frac{A^2}{R_c^4}\frac{R_c^{12}}{(a+b+c)^{12}}"
                 r" - \frac{2916E_cR_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #c872c3bb8
+# %% ../nbs/01_potentials.ipynb #c10f764b3
 @kernel
 def _pair_area(p, a, b, c):
     "Equation 8 and its derivatives; p = E_c, R_c."
@@ -342,7 +343,7 @@ def plain_modified_lennard_jones(
     tilt = -2 * n / R_0 * end * (1 - end) * (s - R_0)
     return np.where(s < R_0, E_c * (shifted + tilt), 0.0)
 
-# %% ../nbs/01_potentials.ipynb #cb72a96f2
+# %% ../nbs/01_potentials.ipynb #c4482bbe8
 @kernel
 def _modified(p, s):
     "Equation 10 of the mean side s and its slope; p = E_c, R_c, n, R_0, c0, c1."
