@@ -15,7 +15,7 @@ from .potentials import pair_value, triplet_value
 from .streams import State, draw, draw_start, seed_stream, streams
 
 # %% auto #0
-__all__ = ['BY_SUM', 'SURPLUS', 'Frame', 'Points', 'Lists', 'Seen', 'Triangles', 'Memory', 'Room', 'Images', 'descend_moves']
+__all__ = ['BY_SUM', 'SURPLUS', 'Frame', 'Points', 'Lists', 'Seen', 'Triangles', 'Memory', 'Room', 'descend_moves']
 
 # %% ../../nbs/engine/moves.ipynb #cfbb930a9
 class Frame(NamedTuple):
@@ -511,13 +511,8 @@ def _run(batch, m, room, potential, frame, steps, at):
         step += 1
     return step
 
-# %% ../../nbs/engine/moves.ipynb #ca7b60b9b
+# %% ../../nbs/engine/moves.ipynb #c828739e7
 SURPLUS = 0.15 # how far a particle may stray before lists are made anew, in R_c, its last step not counted
-
-class Images(NamedTuple):
-    "How images behave."
-    stale: bool # they stay behind
-    depth: int # of stale images
 
 @kernel
 def _frame_of(w, N, d, reach, images, max_delta):

@@ -278,7 +278,7 @@ def _sum_triangles(room, rows, p, potential):
     for i in range(count):
         v[room.flat.at[i]] += room.flat.value[i]
 
-# %% ../../nbs/engine/wide.ipynb #c8a3f6f9b
+# %% ../../nbs/engine/wide.ipynb #c51186d2c
 @kernel(inline=True)
 def _compare(choice, pairs, triples, pair_rows, triple_rows, p):
     "Sums of the new and the known terms."
@@ -339,7 +339,7 @@ def _descend(batch, which, potential, steps, draw_of, rows, room):
             store_lane(batch, m, l, room.places.pos, room.pairs.far[:, 4 * LANES:], room.triples.e)
 
 @kernel
-def descend_wide(batch, which, potential, steps, draw_of):
+def descend_wide(batch, which, potential, steps, draw_of, images):
     "The descent of plane cells batch.x[which], widths at least the reach, in place; also their energies."
     N = batch.x.shape[1]
     _descend(batch, which, potential, steps, draw_of, rows_of(N), _room_of(N))
