@@ -71,7 +71,7 @@ def _roll(x, w, motion, max_delta):
             if x[i, c] >= w: x[i, c] = 0.0
     return True
 
-# %% ../../nbs/engine/fire.ipynb #c1788c7f0
+# %% ../../nbs/engine/fire.ipynb #c64a89e71
 @kernel
 def _motion_of(N, d, cells, most):
     "Room for one configuration; `most` neighbours of a particle."
@@ -87,7 +87,7 @@ def _start(x, motion, energy):
 
 @kernel
 def fire(batch, which, u, steps, draw_of, images):
-    "FIRE for configurations batch.x[which], in place. images.depth: of all images, or -1 for lists of neighbours."
+    "FIRE, in place. images.depth: of all images, or -1 for lists of neighbours."
     N = batch.x.shape[1]
     d = batch.x.shape[2]
     state = streams(1)

@@ -32,12 +32,12 @@ def _triple_row(i, j, k):
     middle = i + j + k - low - high
     return high * (high - 1) * (high - 2) // 6 + middle * (middle - 1) // 2 + low
 
-# %% ../../nbs/engine/lanes.ipynb #cd6018747
+# %% ../../nbs/engine/lanes.ipynb #ce86d7c00
 @kernel
 def rows_of(N):
-    "For a move of particle p: rows of its pairs (N, N - 1), and of its triangles (N, Q, 4): row, opposite pair, corners."
+    "Rows of the pairs (N, N - 1) of each particle, and of its triangles (N, Q, 4)."
     pairs = np.empty((N, N - 1), np.int64)
-    triples = np.empty((N, (N - 1) * (N - 2) // 2, 4), np.int64)
+    triples = np.empty((N, (N - 1) * (N - 2) // 2, 4), np.int64) # row, opposite, corners
     for p in range(N):
         row = 0
         for a in range(N - 1):
@@ -408,7 +408,7 @@ def _room_of(N):
     triples = Triples(np.empty((Q, 3 * LANES)), v, e)
     return Room(streams(LANES), places, Pairs(near, far), triples, looks, choice, bits)
 
-# %% ../../nbs/engine/lanes.ipynb #c6635f6eb
+# %% ../../nbs/engine/lanes.ipynb #c01d96474
 @kernel(inline=True)
 def _step(room, pair_rows, triple_rows, p, q, max_delta):
     "A step of particle p in all lanes; of length zero where max_delta is negative."
@@ -444,6 +444,6 @@ def _descend(batch, which, q, steps, draw_of, rows, room):
 
 @kernel
 def descend_lanes(batch, which, u, steps, draw_of, images):
-    "The descent of plane cells batch.x[which], in place; also their energies. Equation 10 with n = 6, widths of at least 9/4 R_0."
+    "The descent of cells that are wide enough, by equation 10 with n = 6; also energies."
     N = batch.x.shape[1]
     _descend(batch, which, u.p, steps, draw_of, rows_of(N), _room_of(N))

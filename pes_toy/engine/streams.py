@@ -56,9 +56,9 @@ def _mix(z):
 def _rotate(z, k):
     return (z << np.uint64(k)) | (z >> np.uint64(64 - k))
 
-# %% ../../nbs/engine/streams.ipynb #c06abc6b5
+# %% ../../nbs/engine/streams.ipynb #c4a05e780
 class State(NamedTuple):
-    "Generators side by side: four words of each, as four arrays, so that the compiler sees that they do not overlap."
+    "Generators side by side: four words of each, in four arrays."
     a: np.ndarray # (lanes,) unsigned integers
     b: np.ndarray
     c: np.ndarray
@@ -119,7 +119,7 @@ def draw_start(x, w, state):
             draw(state, 1, row, 0)
             x[i, c] = row[0, 0] * w
 
-# %% ../../nbs/engine/streams.ipynb #cc2d96309
+# %% ../../nbs/engine/streams.ipynb #c4240b8c8
 class Batch(NamedTuple):
     "Configurations that are relaxed in place, and room for what is told of it."
     x: np.ndarray # (M, N, d) positions, in R_c
@@ -145,7 +145,8 @@ def batch_of(
 ) -> Batch:
     "Room for the results beside the configurations."
     M = len(x)
-    return Batch(x, width, np.zeros((M, epochs), np.int32), np.zeros(M, np.uint64), np.full(M, np.nan))
+    accepted = np.zeros((M, epochs), np.int32)
+    return Batch(x, width, accepted, np.zeros(M, np.uint64), np.full(M, np.nan))
 
 @kernel
 def cells_within(d, depth):
