@@ -350,15 +350,19 @@ def plain_modified_lennard_jones(
     tilt = -2 * n / R_0 * end * (1 - end) * (s - R_0)
     return np.where(s < R_0, E_c * (shifted + tilt), 0.0)
 
-# %% ../nbs/01_potentials.ipynb #c4482bbe8
+# %% ../nbs/01_potentials.ipynb #c092b370e
 @kernel
-def _modified(p, s):
-    "Equation 10 of the mean side s and its slope; p = E_c, R_c, n, R_0, c0, c1."
-    if s >= p[3]: return 0.0, 0.0
-    y = _power(p[1] / s, p[2])
+def _equation_10(p, s, y):
+    "Equation 10 of the mean side s and its slope; p = E_c, R_c, n, R_0, c0, c1, y = (R_c/s)^n."
     value = p[0] * (y * (y - 2.0) + p[4] + p[5] * s)
     slope = p[0] * (-2.0 * p[2] / s * y * (y - 1.0) + p[5])
     return value, slope
+
+@kernel
+def _modified(p, s):
+    "The same, zero beyond R_0, for any n."
+    if s >= p[3]: return 0.0, 0.0
+    return _equation_10(p, s, _power(p[1] / s, p[2]))
 
 @kernel
 def _modified_triplet(p, a, b, c):
@@ -397,6 +401,40 @@ class ModifiedLennardJones(BuiltIn, pair=_modified, triplet=_modified_triplet):
         tilt = -2.0 * self.n * y / self.R_0 * (1.0 - y)
         shift = y * (2.0 - y) - tilt * self.R_0
         return self.E_c, self.R_c, self.n, self.R_0, shift, tilt
+
+# %% ../nbs/01_potentials.ipynb #cbdfea397
+@kernel
+def _modified_6(p, s):
+    "Equation 10 of the mean side s and its slope, for n = 6."
+    if s >= p[3]: return 0.0, 0.0
+    return _equation_10(p, s, _power(p[1] / s, 6.0))
+
+@kernel
+def _modified_triplet_6(p, a, b, c):
+    "Equation 10 of a triangle and its derivatives, for n = 6."
+    v, slope = _modified_6(p, (a + b + c) / 3.0)
+    return v, slope / 3.0, slope / 3.0, slope / 3.0
+
+_ANY_N = ({pair_slope: _modified, triplet_slope: _modified_triplet}, {}, "ModifiedLennardJones")
+_N_6 = ({pair_slope: _modified_6, triplet_slope: _modified_triplet_6}, {}, "ModifiedLennardJones6")
+
+def _functions(potential):
+    return _N_6 if potential.n == 6 else _ANY_N
+
+@patch(as_prop=True)
+def exchanged(self: ModifiedLennardJones):
+    "The functions that kernels call."
+    return _functions(self)[0]
+
+@patch(as_prop=True)
+def made(self: ModifiedLennardJones):
+    "Kernels that were made with them."
+    return _functions(self)[1]
+
+@patch(as_prop=True)
+def variant(self: ModifiedLennardJones):
+    "Their name on disk."
+    return _functions(self)[2]
 
 # %% ../nbs/01_potentials.ipynb #ceaeb1edf
 class Potential(_Contract):
