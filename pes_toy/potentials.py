@@ -18,7 +18,7 @@ from .engine.potentials import (exchange, pair_array, pair_slope, triplet_array,
                                        triplet_slope)
 
 # %% auto #0
-__all__ = ['LennardJones', 'Morse', 'AreaPair', 'AreaPerimeter', 'PairArea', 'plain_modified_lennard_jones',
+__all__ = ['BuiltIn', 'LennardJones', 'Morse', 'AreaPair', 'AreaPerimeter', 'PairArea', 'plain_modified_lennard_jones',
            'ModifiedLennardJones', 'Potential']
 
 # %% ../nbs/01_potentials.ipynb #c39a4109f
@@ -144,7 +144,7 @@ def plot(self: _Contract,
     ax.legend()
     return ax
 
-# %% ../nbs/01_potentials.ipynb #cb0b3a7aa
+# %% ../nbs/01_potentials.ipynb #c2412ee27
 @kernel
 def _no_pair(p, r):
     return 0.0, 0.0
@@ -153,8 +153,9 @@ def _no_pair(p, r):
 def _no_triplet(p, a, b, c):
     return 0.0, 0.0, 0.0, 0.0
 
-class _BuiltIn(_Contract, Settings):
-    "A potential of the package: a frozen dataclass whose fields are finite numbers above zero."
+# %% ../nbs/01_potentials.ipynb #c8b2cc8c7
+class BuiltIn(_Contract, Settings):
+    "A potential with parameters, known by name: a frozen dataclass of numbers above zero."
     _repr_html_ = None # a notebook shows the equation
 
     @property
@@ -171,7 +172,7 @@ class _BuiltIn(_Contract, Settings):
     def _repr_latex_(self):
         return f"${self.equation}$"
 
-# %% ../nbs/01_potentials.ipynb #c7b5f22d6
+# %% ../nbs/01_potentials.ipynb #cd97e5a32
 @kernel
 def _power(x, n):
     "x^n, by multiplication for the n = 6 of the thesis."
@@ -189,7 +190,7 @@ def _lennard_jones(p, r):
     return value, slope
 
 @dataclass(frozen=True)
-class LennardJones(_BuiltIn, pair=_lennard_jones):
+class LennardJones(BuiltIn, pair=_lennard_jones):
     "Lennard-Jones potential, equation 3, written with the distance of its minimum."
     epsilon: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # depth of the minimum, in E_c
     r_m: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # distance of the minimum, in R_c
@@ -197,7 +198,7 @@ class LennardJones(_BuiltIn, pair=_lennard_jones):
     triplet_weight = 0.0
     equation = r"V_2 = \epsilon\left((r_m/r)^{12} - 2 (r_m/r)^6\right)"
 
-# %% ../nbs/01_potentials.ipynb #c0cdcda76
+# %% ../nbs/01_potentials.ipynb #c6f9c831e
 @kernel
 def _morse(p, r):
     "Equation 2 and its slope; p = D_e, r_e, k_e."
@@ -208,7 +209,7 @@ def _morse(p, r):
     return value, slope
 
 @dataclass(frozen=True)
-class Morse(_BuiltIn, pair=_morse):
+class Morse(BuiltIn, pair=_morse):
     "Morse potential, equation 2: a bond with a well of depth D_e at r_e."
     D_e: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # depth of the well, in E_c
     r_e: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # distance of the minimum, in R_c
@@ -253,7 +254,7 @@ def _with_units(p, v, x, y, z):
     scale = p[0] / p[1]
     return p[0] * v, scale * x, scale * y, scale * z
 
-# %% ../nbs/01_potentials.ipynb #c5bbe30a7
+# %% ../nbs/01_potentials.ipynb #c0cba03d3
 @kernel
 def _area_pair(p, a, b, c):
     "Equation 6 and its derivatives; p = E_c, R_c."
@@ -270,7 +271,7 @@ def _area_pair(p, a, b, c):
     return _with_units(p, short * A2 * k + long, slope_a, slope_b, slope_c)
 
 @dataclass(frozen=True)
-class AreaPair(_BuiltIn, triplet=_area_pair):
+class AreaPair(BuiltIn, triplet=_area_pair):
     "Equation 6: repulsion by area and pairs, attraction by the perimeter."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -278,7 +279,7 @@ class AreaPair(_BuiltIn, triplet=_area_pair):
                 r"+\frac{R_c^{12}}{b^{12}}+\frac{R_c^{12}}{c^{12}}\right)"
                 r" - \frac{2916E_cR_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #c067eee28
+# %% ../nbs/01_potentials.ipynb #c7d16415b
 @kernel
 def _area_perimeter(p, a, b, c):
     "Equation 7 and its derivatives; p = E_c, R_c."
@@ -292,14 +293,14 @@ def _area_perimeter(p, a, b, c):
     return _with_units(p, g * A2 + long, g * dx + slope, g * dy + slope, g * dz + slope)
 
 @dataclass(frozen=True)
-class AreaPerimeter(_BuiltIn, triplet=_area_perimeter):
+class AreaPerimeter(BuiltIn, triplet=_area_perimeter):
     "Equation 7: repulsion by area and perimeter, attraction by the perimeter."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
     equation = (r"V_3 = 8503056E_c\frac{A^2}{R_c^4}\frac{R_c^{12}}{(a+b+c)^{12}}"
                 r" - \frac{2916E_cR_c^6}{(a+b+c)^6}")
 
-# %% ../nbs/01_potentials.ipynb #c872c3bb8
+# %% ../nbs/01_potentials.ipynb #c10f764b3
 @kernel
 def _pair_area(p, a, b, c):
     "Equation 8 and its derivatives; p = E_c, R_c."
@@ -318,7 +319,7 @@ def _pair_area(p, a, b, c):
     return _with_units(p, value, slope_a, slope_b, slope_c)
 
 @dataclass(frozen=True)
-class PairArea(_BuiltIn, triplet=_pair_area):
+class PairArea(BuiltIn, triplet=_pair_area):
     "Equation 8: repulsion by pairs, attraction by area and perimeter, the area in R_c^2."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -342,15 +343,19 @@ def plain_modified_lennard_jones(
     tilt = -2 * n / R_0 * end * (1 - end) * (s - R_0)
     return np.where(s < R_0, E_c * (shifted + tilt), 0.0)
 
-# %% ../nbs/01_potentials.ipynb #cb72a96f2
+# %% ../nbs/01_potentials.ipynb #c092b370e
 @kernel
-def _modified(p, s):
-    "Equation 10 of the mean side s and its slope; p = E_c, R_c, n, R_0, c0, c1."
-    if s >= p[3]: return 0.0, 0.0
-    y = _power(p[1] / s, p[2])
+def _equation_10(p, s, y):
+    "Equation 10 of the mean side s and its slope; p = E_c, R_c, n, R_0, c0, c1, y = (R_c/s)^n."
     value = p[0] * (y * (y - 2.0) + p[4] + p[5] * s)
     slope = p[0] * (-2.0 * p[2] / s * y * (y - 1.0) + p[5])
     return value, slope
+
+@kernel
+def _modified(p, s):
+    "The same, zero beyond R_0, for any n."
+    if s >= p[3]: return 0.0, 0.0
+    return _equation_10(p, s, _power(p[1] / s, p[2]))
 
 @kernel
 def _modified_triplet(p, a, b, c):
@@ -359,7 +364,7 @@ def _modified_triplet(p, a, b, c):
     return v, slope / 3.0, slope / 3.0, slope / 3.0
 
 @dataclass(frozen=True)
-class ModifiedLennardJones(_BuiltIn, pair=_modified, triplet=_modified_triplet):
+class ModifiedLennardJones(BuiltIn, pair=_modified, triplet=_modified_triplet):
     "Equation 10, for any R_c: Lennard-Jones in the mean side, zero with zero slope at R_0."
     E_c: float = setting(1.0, above=0, slider=(0.2, 3, 0.05)) # characteristic energy
     R_c: float = setting(1.0, above=0, slider=(0.5, 2, 0.05)) # characteristic distance
@@ -389,6 +394,40 @@ class ModifiedLennardJones(_BuiltIn, pair=_modified, triplet=_modified_triplet):
         tilt = -2.0 * self.n * y / self.R_0 * (1.0 - y)
         shift = y * (2.0 - y) - tilt * self.R_0
         return self.E_c, self.R_c, self.n, self.R_0, shift, tilt
+
+# %% ../nbs/01_potentials.ipynb #cbdfea397
+@kernel
+def _modified_6(p, s):
+    "Equation 10 of the mean side s and its slope, for n = 6."
+    if s >= p[3]: return 0.0, 0.0
+    return _equation_10(p, s, _power(p[1] / s, 6.0))
+
+@kernel
+def _modified_triplet_6(p, a, b, c):
+    "Equation 10 of a triangle and its derivatives, for n = 6."
+    v, slope = _modified_6(p, (a + b + c) / 3.0)
+    return v, slope / 3.0, slope / 3.0, slope / 3.0
+
+_ANY_N = ({pair_slope: _modified, triplet_slope: _modified_triplet}, {}, "ModifiedLennardJones")
+_N_6 = ({pair_slope: _modified_6, triplet_slope: _modified_triplet_6}, {}, "ModifiedLennardJones6")
+
+def _functions(potential):
+    return _N_6 if potential.n == 6 else _ANY_N
+
+@patch(as_prop=True)
+def exchanged(self: ModifiedLennardJones):
+    "The functions that kernels call."
+    return _functions(self)[0]
+
+@patch(as_prop=True)
+def made(self: ModifiedLennardJones):
+    "Kernels that were made with them."
+    return _functions(self)[1]
+
+@patch(as_prop=True)
+def variant(self: ModifiedLennardJones):
+    "Their name on disk."
+    return _functions(self)[2]
 
 # %% ../nbs/01_potentials.ipynb #ceaeb1edf
 class Potential(_Contract):
