@@ -23,7 +23,7 @@ from .specification import DatabaseSpec
 # %% auto #0
 __all__ = ['DescriptorReport', 'report']
 
-# %% ../nbs/06b_judging.ipynb #c6f55def5
+# %% ../nbs/06b_judging.ipynb #c479ce059
 def _variation(values):
     "How far each input varies: its interquartile range, at least a thousandth of its deviation."
     high, low = np.quantile(values, [0.75, 0.25], axis=0)
@@ -36,7 +36,8 @@ def _double(x, w):
     inside = wrap(x, w)
     images = []
     for k in itertools.product((0, 1), repeat=d):
-        images.append(inside + w[:, None, None] * np.array(k))
+        shift = w[:, None] * k
+        images.append(inside + shift[:, None])
     return np.concatenate(images, axis=1)
 
 def _same_lattices(x, w, rng):
@@ -57,7 +58,7 @@ def _same_lattices(x, w, rng):
         found["rotation by 90 degrees"] = wrap(turned, w)
     return found
 
-# %% ../nbs/06b_judging.ipynb #c53dfa170
+# %% ../nbs/06b_judging.ipynb #cd6a48c07
 def _symmetries(descriptor, x, w, rng):
     "Largest relative deviation of the inputs under each symmetry."
     M, N, d = x.shape
@@ -73,7 +74,8 @@ def _symmetries(descriptor, x, w, rng):
     expected = values[:, order] if descriptor.local else values
     found = {"permutation": deviation(renumbered, expected)}
     for name, same in _same_lattices(x, w, rng).items():
-        found[name] = deviation(descriptor.values(same, w))
+        others = descriptor.values(same, w)
+        found[name] = deviation(others)
     found["crossing a face"] = _step_at_a_face(descriptor, x, w, size)
     if descriptor.local:
         doubled = descriptor.values(_double(x, w), 2 * w)
@@ -83,16 +85,17 @@ def _symmetries(descriptor, x, w, rng):
 def _step_at_a_face(descriptor, x, w, size):
     "Median step of the inputs when a particle crosses a face, relative to the size of each."
     sides = []
+    y = x.copy()
     for at in (1 - 1e-9, 0, 1e-9):
-        y = x.copy()
         y[:, 0, 0] = at * w
         sides.append(descriptor.values(y, w))
     before, on, after = sides
     axes = tuple(range(1, size.ndim))
     step = np.abs(before + after - 2 * on).max(axis=axes)
-    return float(np.median(step / size.max(axis=axes)))
+    relative = step / size.max(axis=axes)
+    return float(np.median(relative))
 
-# %% ../nbs/06b_judging.ipynb #c81acf435
+# %% ../nbs/06b_judging.ipynb #c33b08662
 def _gradients(descriptor, x, w):
     "Gradients (M, K, N d) of all inputs, without warnings."
     with warnings.catch_warnings():
@@ -111,8 +114,9 @@ def _neighbours_in_input(values, energy, rng):
     np.fill_diagonal(D, np.inf)
     nearest = D.argmin(axis=1)
     apart = np.linalg.norm(z - z[nearest], axis=1)
-    random = np.abs(energy - rng.permutation(energy)).mean()
-    return apart, np.abs(energy - energy[nearest]), float(random)
+    energy_apart = np.abs(energy - energy[nearest])
+    random = np.abs(energy - rng.permutation(energy))
+    return apart, energy_apart, float(random.mean())
 
 def _distances_between(x, w):
     "Sorted shortest distances of all pairs (M, P): different ones mean different configurations."
@@ -157,13 +161,13 @@ def _damped_step(J, r, damping):
     longest = np.maximum(np.abs(step).max(axis=1), 1e-300)
     return step * np.minimum(1, 0.3 / longest)[:, None]
 
-# %% ../nbs/06b_judging.ipynb #c6c6bf9ad
+# %% ../nbs/06b_judging.ipynb #c5c879d3b
 def _collisions(descriptor, db, spread, searches, rng):
     "Walks towards the inputs of other configurations, and what they found."
     m = rng.integers(0, len(db), searches)
     x = db.positions[m]
     w = db.width[m]
-    start = w[:, None, None] * rng.uniform(0, 1, x.shape)
+    start = rng.uniform(0, 1, x.shape) * w[:, None, None]
     y, left = _search(descriptor, x, start, w, spread)
     arrived = left < 1e-9
     between = np.abs(_distances_between(x, w) - _distances_between(y, w))
@@ -190,14 +194,15 @@ def _energies_apart(db, m, y, other):
     apart[other] = np.abs(db.energy[rows] - of_y)
     return apart
 
-# %% ../nbs/06b_judging.ipynb #cc146a488
+# %% ../nbs/06b_judging.ipynb #c7d925809
 def _along(descriptor, x, w, spread, at):
     "Inputs and their slopes along a drag of the last particle, heights in widths, in spreads."
     path = np.repeat(x[None], len(at), axis=0)
     path[:, -1, -1] = at * w
     many = np.full(len(at), w)
     slopes = _gradients(descriptor, path, many)[:, :, -1]
-    return flat_values(descriptor, path, many) / spread, slopes * w / spread
+    values = flat_values(descriptor, path, many)
+    return values / spread, slopes * w / spread
 
 def _apart_along(x, w, at):
     "Where the dragged particle is farther than w/16 from all others."
@@ -205,7 +210,7 @@ def _apart_along(x, w, at):
     path[:, -1, -1] = at * w
     dragged = path[:, -1:]
     t = dragged - path[:, :-1]
-    t -= w * np.round(t / w)
+    t -= np.round(t / w) * w
     distance = np.linalg.norm(t, axis=2)
     return (distance > w / 16).all(axis=1)
 
@@ -221,7 +226,8 @@ def _jumps(descriptor, x, w, spread, zooms=(8, 4)):
     curves = _along(descriptor, x, w, spread, at)
     found = [0.0, 0.0]
     for which in (0, 1) if both.any() else ():
-        size = np.ptp(curves[which][apart], axis=0).max() or 1.0
+        away = curves[which][apart]
+        size = np.ptp(away, axis=0).max() or 1.0
         steps = _steps(curves[which]) * both
         for start in np.argsort(steps)[-3:]:
             ends = at[start:start + 2]
@@ -231,7 +237,8 @@ def _jumps(descriptor, x, w, spread, zooms=(8, 4)):
                 worst = change.argmax()
                 ends = inner[worst:worst + 2]
             found[which] = max(found[which], float(change.max() / size))
-    curve = curves[0] - np.median(curves[0], axis=0)
+    curve = curves[0]
+    curve -= np.median(curve, axis=0)
     curve[~apart] = np.nan
     return found, at, curve
 
@@ -297,24 +304,26 @@ class DescriptorReport(Shown):
     def _note(self):
         return "deviations relative to the size of each input; energies per particle"
 
-# %% ../nbs/06b_judging.ipynb #c265a5d48
+# %% ../nbs/06b_judging.ipynb #c7aff0af5
 @patch
 def rows(self: DescriptorReport) -> list: # (question, answer), both text
     "Everything, as questions and answers."
     whose = "particle" if self.descriptor.local else "configuration"
     found = [("inputs", f"{self.n_inputs} for each {whose}")]
     for name, deviation in self.symmetries.items():
-        found.append((name, f"{deviation:.0e} {'holds' if deviation < 1e-8 else 'broken'}"))
+        verdict = "holds" if deviation < 1e-8 else "broken"
+        found.append((name, f"{deviation:.0e} {verdict}"))
     walks = f"{self.collisions} of {self.arrived} walks that arrived ({self.searches} tried)"
     if self.collision_energy > 0:
         walks += f", energies up to {self.collision_energy:.2g} E_c apart"
     value, slope = self.jumps
+    nearest = self.nearest_energy.mean()
     cost = ", ".join(f"{1e6 * s:.2g}" for s in self.seconds)
     found += [
         ("independent inputs", f"{self.rank} of at most {self.freedom}"),
         ("condition number", f"{self.condition:.2g}"),
         ("energy difference of nearest neighbours",
-         f"{self.nearest_energy.mean():.3g} E_c (random pairs: {self.random_energy:.3g})"),
+         f"{nearest:.3g} E_c (random pairs: {self.random_energy:.3g})"),
         ("different configurations, equal inputs", walks),
         ("jump of a value along drags",
          f"{value:.0e} of the range: {'none' if value < 1e-5 else 'JUMPS'}"),
@@ -338,7 +347,7 @@ def plot(self: DescriptorReport,
     _plot_drag(self, axs[2])
     return axs
 
-# %% ../nbs/06b_judging.ipynb #cd82c44c2
+# %% ../nbs/06b_judging.ipynb #c3ee7d92d
 def _plot_nearest(found, ax):
     ax.plot(found.nearest, found.nearest_energy, ".", markersize=3, alpha=0.5, label="nearest")
     ax.axhline(found.random_energy, color="0.6", linestyle="--", label="random pairs (mean)")
@@ -349,7 +358,8 @@ def _plot_nearest(found, ax):
     ax.legend()
 
 def _plot_singular(found, ax):
-    s = np.maximum(found.singular / found.singular[:, :1], 1e-18)
+    largest = found.singular[:, :1]
+    s = np.maximum(found.singular / largest, 1e-18)
     number = range(1, s.shape[1] + 1)
     low, high = np.quantile(s, [0.1, 0.9], axis=0)
     ax.fill_between(number, low, high, alpha=0.3, linewidth=0)
@@ -370,7 +380,7 @@ def _plot_drag(found, ax):
     ax.set(xlabel="height of the dragged particle ($w_c$)", ylabel="inputs (in spreads)")
     ax.legend(fontsize=7)
 
-# %% ../nbs/06b_judging.ipynb #ce60995ba
+# %% ../nbs/06b_judging.ipynb #cce6b223e
 def report(
     descriptor: Descriptor, # who is asked; one of your own works too
     database: Database | None = None, # a sample; None: 1,500 configurations made here
@@ -388,7 +398,8 @@ def report(
     if len(db) < 2:
         raise ValueError(f"database must hold at least two configurations, got {len(db)}")
     rng = np.random.default_rng(seed)
-    db = db[np.sort(rng.permutation(len(db))[:1500])]
+    taken = rng.permutation(len(db))[:1500]
+    db = db[np.sort(taken)]
     x = db.positions
     w = db.width
     _, N, d = x.shape

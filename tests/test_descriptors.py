@@ -1,4 +1,4 @@
-"""Descriptors: the battery on the package's and on a user's own, settings, and inputs in databases."""
+"""Descriptors: the battery on the package's and a user's own, settings, inputs in databases."""
 
 import dataclasses
 import json

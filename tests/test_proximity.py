@@ -118,7 +118,8 @@ def test_degenerate_are_reported_where_it_matters():
 def test_a_bad_configuration_among_many_is_named():
     x = np.random.default_rng(0).uniform(0, 10, (5, 20, 2))
     x[3, 7] = x[3, 2] + [10.0, -20.0]
-    for call in (ds.proximity_eigenvalues, ds.proximity_eigenvalue_gradients, ds.proximity_matrices):
+    calls = (ds.proximity_eigenvalues, ds.proximity_eigenvalue_gradients, ds.proximity_matrices)
+    for call in calls:
         with pytest.raises(ValueError, match="particles 2 and 7 of configuration 3 coincide"):
             call(x, 10.0)
 

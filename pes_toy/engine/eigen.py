@@ -14,7 +14,7 @@ from .proximity import LANES, batch_matrices, block_matrices, make_room
 # %% auto #0
 __all__ = ['ROTATIONS_BELOW', 'DEGENERATE', 'PARTING', 'Turned', 'eigen_lanes', 'batch_eigenvalues', 'Wanted', 'batch_gradients']
 
-# %% ../../nbs/engine/eigen.ipynb #cadcdbce7
+# %% ../../nbs/engine/eigen.ipynb #c206ff9b9
 class Turned(NamedTuple):
     "Symmetric matrices side by side, and room to turn them."
     A: np.ndarray # (n, n, lanes), upper half
@@ -84,7 +84,7 @@ def _limits(A, lanes, small):
         A[0, 0, l] += 0.0 * small[l]
         small[l] = 1e-16 * math.sqrt(small[l])
 
-# %% ../../nbs/engine/eigen.ipynb #ce0b1e142
+# %% ../../nbs/engine/eigen.ipynb #c3bd59c5d
 @kernel
 def eigen_lanes(turned, lanes):
     "Eigenvalues onto the diagonals of A, ascending; eigenvectors into the columns of V."
@@ -188,14 +188,17 @@ def batch_eigenvalues(
     "Ascending eigenvalues of all configurations; nan where particles coincide."
     _run(task, workers, _eigenvalues_by_rotations, _eigenvalues_by_lapack, out)
 
-# %% ../../nbs/engine/eigen.ipynb #c3417039c
+# %% ../../nbs/engine/eigen.ipynb #cab83a20e
+ONE = np.arange(1)
+
 def _run(task, workers, rotations, lapack, *results):
     "The faster of two ways, on blocks of like widths, in threads."
     N = task.x.shape[1]
     small = N < ROTATIONS_BELOW
     way = rotations if small else lapack
+    if len(task.w) == 1: return way(task, ONE, *results)
     chunk = 4 * LANES if small else max(1, 40_000 // N**2)
-    by_width = np.argsort(task.w, kind="stable") if len(task.w) > 1 else np.arange(len(task.w))
+    by_width = np.argsort(task.w, kind="stable")
     in_threads(lambda which: way(task, which, *results), by_width, workers, chunk)
 
 # %% ../../nbs/engine/eigen.ipynb #c34a93d51

@@ -30,7 +30,7 @@ class Task(NamedTuple):
     start: np.ndarray # (groups + 1,) where the orders of each range begin
     scale: np.ndarray # (groups,) 1 / R_0p^2, in 1/R_c^2
 
-# %% ../../nbs/engine/proximity.ipynb #cf7eea735
+# %% ../../nbs/engine/proximity.ipynb #c5eae479f
 @functools.lru_cache(16)
 def _cell_list(depth, d):
     "Cells (K, 3) by their distance from shortest connections; that distance squared, in widths."
@@ -40,7 +40,8 @@ def _cell_list(depth, d):
     in_space = np.concatenate([k, np.zeros((len(k), 3 - d))], axis=1)
     return in_space[order], gap[order]
 
-def _near_cells(R, w, d):
+def _near_cells(ranges, w, d):
+    R = np.array(ranges)
     deepest = float(R.max() / w.min()) if len(w) else 0.0
     if deepest > MOST_CELLS or (2 * deepest + 3) ** d > MOST_CELLS:
         raise ValueError(f"width {w.min():.6g} with a range of {R.max():.6g} has more than "
@@ -51,28 +52,28 @@ def _near_cells(R, w, d):
 
 @functools.lru_cache(512)
 def _near_cells_of_one(ranges, width, d):
-    return _near_cells(np.array(ranges), np.array([width]), d)
+    return _near_cells(ranges, np.array([width]), d)
 
-# %% ../../nbs/engine/proximity.ipynb #c512b2bb1
+# %% ../../nbs/engine/proximity.ipynb #c0d774af2
 def near_cells(
-    R: np.ndarray, # (groups,) ranges, in R_c
+    ranges: tuple, # (groups,) in R_c
     w: np.ndarray, # (M,) widths, in R_c
     d: int, # dimensions
 ) -> tuple[np.ndarray, np.ndarray]: # cells (K, 3), nearest first; how many matter (M, groups)
-    "Cells that can hold an image within R of a shortest connection."
-    if len(w) == 1: return _near_cells_of_one(tuple(R.tolist()), w.item(), d)
-    return _near_cells(R, w, d)
+    "Cells that can hold an image within a range of a shortest connection."
+    if len(w) == 1: return _near_cells_of_one(ranges, w.item(), d)
+    return _near_cells(ranges, w, d)
 
-# %% ../../nbs/engine/proximity.ipynb #c52873442
+# %% ../../nbs/engine/proximity.ipynb #ce9dc9dd8
 @functools.lru_cache(512)
 def _grouped(orders, ranges):
     "Orders by range: powers, places, where each range begins, its inverse square; the ranges."
     R, groups = np.unique(ranges, return_inverse=True)
     place = np.argsort(groups, kind="stable")
     start = np.searchsorted(groups[place], np.arange(len(R) + 1))
-    return (-np.array(orders, float)[place], place, start, 1 / R**2), R
+    return (-np.array(orders, float)[place], place, start, 1 / R**2), tuple(R.tolist())
 
-# %% ../../nbs/engine/proximity.ipynb #cacfea310
+# %% ../../nbs/engine/proximity.ipynb #c63572b9f
 def proximity_task(
     x: np.ndarray, # (M, N, d), in R_c
     w: np.ndarray, # (M,), in R_c
@@ -80,8 +81,8 @@ def proximity_task(
     ranges: tuple, # R_0p of each, in R_c
 ) -> Task: # for the kernels
     "What the kernels need to know."
-    grouped, R = _grouped(orders, ranges)
-    return Task(x, w, *near_cells(R, w, x.shape[2]), *grouped)
+    grouped, different = _grouped(orders, ranges)
+    return Task(x, w, *near_cells(different, w, x.shape[2]), *grouped)
 
 # %% ../../nbs/engine/proximity.ipynb #c3bc7b214
 class Room(NamedTuple):

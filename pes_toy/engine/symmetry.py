@@ -16,7 +16,7 @@ from .neighbours import (BOXED_FROM, around_particle, fill_grid, grid_arrays,
 from .proximity import near_cells
 
 # %% auto #0
-__all__ = ['Functions', 'functions_of', 'Tables', 'Batch', 'Results', 'batch_symmetry']
+__all__ = ['NO_CELLS', 'Functions', 'functions_of', 'Tables', 'Batch', 'Results', 'batch_symmetry']
 
 # %% ../../nbs/engine/symmetry.ipynb #cda663e7b
 class Functions(NamedTuple):
@@ -298,7 +298,7 @@ def _around_few(x, i, lengths, cells, count, t, near):
             n += 1
     return n
 
-# %% ../../nbs/engine/symmetry.ipynb #cf2ca899f
+# %% ../../nbs/engine/symmetry.ipynb #ccb53d408
 class Results(NamedTuple):
     "Where results go; an empty array is not asked for."
     values: np.ndarray # (M, N, K)
@@ -366,7 +366,9 @@ def _batch_of_many(batch, which, functions, results):
             if n != 0:
                 _one_particle(near, n, functions, tables, grid.owner[q], m, results)
 
-# %% ../../nbs/engine/symmetry.ipynb #c6920bd68
+# %% ../../nbs/engine/symmetry.ipynb #c812690d5
+NO_CELLS = (np.empty((0, 3)), np.empty((0, 1), int))
+
 def batch_symmetry(
     x: np.ndarray, # (M, N, d), in R_c
     w: np.ndarray, # (M,), in R_c
@@ -376,8 +378,9 @@ def batch_symmetry(
     "Symmetry functions of all configurations, or what is derived from them, in threads."
     few = x.shape[1] < BOXED_FROM
     way = _batch_of_few if few else _batch_of_many
-    within = np.array([functions.cut[0]])
-    near = near_cells(within, w, x.shape[2]) if few else (np.empty((0, 3)), np.empty((0, 1), int))
-    batch = Batch(x, w, *near)
-    in_threads(lambda which: way(batch, which, functions, results), np.arange(len(x)), None,
-               max(1, 256 // x.shape[1]))
+    cells = near_cells(functions.cut[:1], w, x.shape[2]) if few else NO_CELLS
+    batch = Batch(x, w, *cells)
+    which = np.arange(len(x))
+    if len(x) == 1: return way(batch, which, functions, results)
+    chunk = max(1, 256 // x.shape[1])
+    in_threads(lambda some: way(batch, some, functions, results), which, None, chunk)
