@@ -36,9 +36,9 @@ docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, els
 bench: $(DEV) ## run benchmarks/*.py
 	@for script in $(filter-out benchmarks/timing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8 anew
-	$(BIN)/python -c "from pes_toy.experiments import figures; figures('nbs/results')"
-	$(BIN)/python tests/notebooks.py nbs/08_experiments.ipynb
+figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8c anew
+	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
+	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb
 	$(BIN)/nbdev_clean
 
 samples: $(DEV) ## make the database and the network that come with the package, in pes_toy/sample/

@@ -332,7 +332,7 @@ def _repr_html_(self: Database):
     return html_table(rows, note=f"made with: {made}; energies per particle in E_c, "
                                  "lengths in R_c")
 
-# %% ../nbs/05a_database.ipynb #c5ad0b3bf
+# %% ../nbs/05a_database.ipynb #c9e9edb37
 @patch
 def plot_histogram(
     self: Database,
@@ -349,8 +349,8 @@ def plot_histogram(
     limits = (None, np.quantile(self.energy, keep)) if energy is None else energy
     shown = _within("energy", self.energy, limits)
     ax.hist(self.energy[shown], bins=bins)
-    left = "" if shown.all() else ", without " + _left_out(self.energy, energy, shown)
-    ax.set(xlabel=f"energy per particle ($E_c${left})", ylabel="configurations")
+    left = "" if shown.all() else "\nwithout " + _left_out(self.energy, energy, shown)
+    ax.set(xlabel=f"energy per particle ($E_c$){left}", ylabel="configurations")
     return ax
 
 def _left_out(values, limits, shown):

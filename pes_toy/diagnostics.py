@@ -60,12 +60,12 @@ class Curve:
             ax.legend(fontsize="small")
         return ax
 
-# %% ../nbs/03_diagnostics.ipynb #cc80ed03e
+# %% ../nbs/03_diagnostics.ipynb #cead6b259
 def _line_style(i, n, points):
     "Wide below narrow, full below dashed: lines that coincide are all seen."
     style = dict(linestyle="-" if i == 0 else "--", linewidth=1.5)
     if n > 2:
-        style = dict(linestyle="-", linewidth=1.2 + 1.6 * (n - 1 - i))
+        style = dict(linestyle="-", linewidth=1.2 + 1.2 * (n - 1 - i))
     if points < 20:
         style |= dict(marker="o", markersize=4)
     return style

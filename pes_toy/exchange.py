@@ -17,7 +17,8 @@ from .base.files import whole_file
 from .base.settings import Settings
 from .database import Database
 from .energy import check_potential, energy_and_forces
-from .experiments import Experiment, Sweep
+from .experiments import Experiment
+from .sweeps import Sweep
 from .explore import Explorer, View
 from .networks import Predictor
 from .specification import DatabaseSpec

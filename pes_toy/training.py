@@ -33,12 +33,12 @@ __all__ = ['plain_training', 'words_of_inputs', 'descriptor_for', 'said_of', 'In
            'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'inputs_for', 'train', 'facts_about',
            'own_truth']
 
-# %% ../nbs/07a_training.ipynb #caa0e30a5
+# %% ../nbs/07a_training.ipynb #c91e6cb75
 def plain_training(
     values: np.ndarray, # (rows, K) scaled inputs
     energy: np.ndarray, # (rows,) what to learn
     hidden: int = 16, # neurons of the hidden layer
-    rate: float = 0.05, # of learning
+    rate: float = 0.03, # of learning
     steps: int = 5000, # downhill, all rows at once
     seed: int = 0, # of the first weights
 ) -> tuple[list, list]: # weights as `plain_network` wants them, and the loss before every step

@@ -50,13 +50,13 @@ def control_of(
     found = dict(name=one.name, label=label, tip=one.meaning, **_kind_of(one))
     return Control(**{**found, **changes})
 
-# %% ../nbs/09a_views.ipynb #cec08ee44
+# %% ../nbs/09a_views.ipynb #c28ce5f7f
 def _kind_of(one):
     "Kind and ends of the control of a setting."
     limits = one.limits
     if limits.choices:
-        kind = "switch" if len(limits.choices) <= 2 else "choice"
-        return dict(kind=kind, options=tuple(limits.choices))
+        words = tuple(limits.choices)
+        return dict(kind="switch" if len(words) <= 2 else "choice", options=words)
     is_text = isinstance(one.default, (str, tuple))
     if limits.slider is None and (is_text or limits.several == "many"): return dict(kind="text")
     low, high, step = limits.slider or _guess(one.default)

@@ -1,4 +1,5 @@
-"""What the tests of views and explorers share: one view of each kind, and other values for its controls."""
+"""What tests of views and explorers share: a view of each kind, other values for its controls."""
+
 import io
 
 import numpy as np

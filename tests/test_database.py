@@ -108,7 +108,7 @@ def test_a_histogram_says_what_it_leaves_out(rows):
     shown = ((rows.energy >= -2) & (rows.energy <= -1)).sum()
     assert sum(bar.get_height() for bar in ax.patches) == shown
     below, above = 100 * (rows.energy < -2).mean(), 100 * (rows.energy > -1).mean()
-    assert f"without {below:.2g} % below -2 and {above:.2g} % above -1)" in ax.get_xlabel()
+    assert f"without {below:.2g} % below -2 and {above:.2g} % above -1" in ax.get_xlabel()
     assert "without" not in rows.plot_histogram(energy=(None, 1e9)).get_xlabel()
     with pytest.raises(ValueError, match="empty"):
         rows[:0].plot_histogram()

@@ -1,4 +1,5 @@
 """The explorers without a browser: controls, messages, trainings by hand."""
+
 import subprocess
 import sys
 from importlib.util import find_spec

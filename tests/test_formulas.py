@@ -1,4 +1,5 @@
 """Formulas from text mean what they say, and run no code."""
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings

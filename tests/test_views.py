@@ -1,4 +1,5 @@
-"""Views, without widgets: their numbers are those of the chapters, their pictures depend on nothing before."""
+"""Views without widgets: numbers of the chapters, pictures that depend on nothing before."""
+
 import dataclasses
 
 import numpy as np

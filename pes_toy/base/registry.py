@@ -44,6 +44,9 @@ class Registry:
     def __iter__(self):
         return iter(self.names())
 
+    def __len__(self):
+        return len(self.names())
+
     def __getitem__(self, name):
         if name in self._known: return self._known[name]
         known = self.names()
@@ -56,8 +59,8 @@ class Registry:
 def _is_ours(thing):
     return thing.__module__.startswith("pes_toy.")
 
-# %% ../../nbs/base/registry.ipynb #cda51a672
+# %% ../../nbs/base/registry.ipynb #cda4a2ba2
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors",))
-MODELS = Registry("model", ("training",))
+MODELS = Registry("model", ("training", "scores"))

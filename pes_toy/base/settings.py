@@ -47,14 +47,15 @@ def setting(
     "A field with limits. Its meaning stands in the comment behind it."
     return dataclasses.field(default=default, metadata={"limits": Limits(**limits)})
 
-# %% ../../nbs/base/settings.ipynb #c3b7edcd4
+# %% ../../nbs/base/settings.ipynb #cd1847f9b
 def _source(kind):
     "The source of a class; of one in a notebook, from the last cell that defines it."
     try:
         return textwrap.dedent(inspect.getsource(kind))
     except (OSError, TypeError):
         line = f"\nclass {kind.__name__}("
-        cells = ["\n" + "".join(cached[2]) for cached in linecache.cache.values() if len(cached) > 2]
+        cached = [entry for entry in linecache.cache.values() if len(entry) > 2]
+        cells = ["\n" + "".join(lines) for _, _, lines, *_ in cached]
         found = [cell[cell.index(line) + 1:] for cell in cells if line in cell]
         return found[-1] if found else ""
 

@@ -53,7 +53,7 @@ def model_weights(
     arrays = model.get_weights()
     return list(zip(arrays[::2], arrays[1::2]))
 
-# %% ../../nbs/engine/epochs.ipynb #cdabe90b0
+# %% ../../nbs/engine/epochs.ipynb #c992c7b0f
 class TrainingData(NamedTuple):
     "What a network is shown, in single precision."
     inputs: np.ndarray # (M, R, K) scaled; R is 1, or the particles of local inputs
@@ -83,6 +83,7 @@ class CompiledEpoch:
             self.forces = tf.constant(data.forces)
             self.slopes = tf.constant(data.slopes)
         self.run = tf.function(self.epoch, jit_compile=True)
+        self.run._omit_frequent_tracing_warning = True # each network is compiled once, on purpose
 
     def __call__(self,
         batches: np.ndarray, # (steps, batch) numbers of rows
