@@ -15,6 +15,7 @@ from notebooks import ROOT, is_run, read
 from pes_toy.cli import main
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HIDDEN = re.compile(
     r"^#\|\s*(hide|export|exporti|default_exp|echo:\s*false|include:\s*false)\b", re.M
 )
@@ -73,6 +74,13 @@ def in_terminal(line, folder):
 def test_code_of_the_readme_runs(tmp_path):
     code = blocks(README, "python")
     assert len(code) > 5
+    run_alone("\n".join(code), tmp_path)
+
+
+def test_examples_of_contributing_run(tmp_path):
+    "A potential, a descriptor, a relaxer and a model, added as it says."
+    code = blocks(CONTRIBUTING, "python")
+    assert len(code) == 4
     run_alone("\n".join(code), tmp_path)
 
 

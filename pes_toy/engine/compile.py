@@ -178,10 +178,12 @@ def _copy(entry, scope, variant):
     compiled = _compiled(function, inline, bool(options.get("fastmath")), bare)
     return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #c78c7997b
+# %% ../../nbs/engine/compile.ipynb #ccd68cf2c
 def for_potential(
     entry, # a kernel that calls the functions of `engine.potentials`
     potential, # a potential
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
-    return specialise(entry, potential.exchanged, potential.made, potential.variant)
+    ours = type(potential).__module__.startswith("pes_toy.") # others change without a new digest
+    variant = potential.variant if ours else ""
+    return specialise(entry, potential.exchanged, potential.made, variant)

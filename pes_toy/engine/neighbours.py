@@ -77,8 +77,9 @@ def pad(
     x = np.asarray(x, np.float64)
     return np.concatenate([np.zeros((*x.shape[:-1], 3 - x.shape[-1])), x], axis=-1)
 
-# %% ../../nbs/engine/neighbours.ipynb #c6caa56ff
+# %% ../../nbs/engine/neighbours.ipynb #ca02d5ff7
 BOXED_FROM = 24 # particles from which boxes pay
+SLACK = 1e-9 # of a box: a point on the border is looked at from both sides, and then measured
 
 class Grid(NamedTuple):
     "Particles of one cell, sorted into boxes."
@@ -98,14 +99,14 @@ def new_near(most):
     "Room for a list of `most` points; one more is written but does not count."
     return Near(np.zeros(most + 1, np.int64), np.zeros((4, most + 1)))
 
-# %% ../../nbs/engine/neighbours.ipynb #c8799d97c
-@kernel
+# %% ../../nbs/engine/neighbours.ipynb #c150e8ab0
+@kernel(bare=True)
 def _boxes_along(height, reach, N):
     "How many boxes no narrower than the reach."
     if height == np.inf or N < BOXED_FROM: return 1
-    return int(min(max(height / reach, 1.0), 1.0 * N))
+    return int(min(max(height / (reach * (1.0 + 4.0 * SLACK)), 1.0), 1.0 * N))
 
-@kernel
+@kernel(bare=True)
 def choose_boxes(cell, reach, N):
     "Boxes along each axis: no narrower than the reach, and not more than particles in all."
     u, v, w = cell.heights
@@ -119,7 +120,7 @@ def choose_boxes(cell, reach, N):
             k = max(1, k * 7 // 8)
     return i, j, k
 
-# %% ../../nbs/engine/neighbours.ipynb #cf351285d
+# %% ../../nbs/engine/neighbours.ipynb #cff200f45
 @kernel(inline=True)
 def _where(grid, at):
     "A place along the axes of the cell, in boxes."
@@ -138,7 +139,7 @@ def _place(grid, q):
     "Position of the particle at place q."
     return grid.at[0, q], grid.at[1, q], grid.at[2, q]
 
-@kernel
+@kernel(bare=True)
 def _box_of(grid, x, i):
     "Number of the box of particle i."
     d = x.shape[1]
@@ -148,34 +149,37 @@ def _box_of(grid, x, i):
     first, second = _inside(where[0], n[0]), _inside(where[1], n[1])
     return (first * n[1] + second) * n[2] + _inside(where[2], n[2])
 
-# %% ../../nbs/engine/neighbours.ipynb #c4ef3f112
-@kernel
-def _sort(grid, x):
+# %% ../../nbs/engine/neighbours.ipynb #c99dbcfc7
+@kernel(bare=True)
+def _sort(grid, box, x):
     "Where each box begins, and its particles from there on."
     boxes = grid.n[0] * grid.n[1] * grid.n[2]
     start, at = grid.start, grid.at
-    start[: boxes + 2] = 0
+    for b in range(boxes + 2):
+        start[b] = 0
     N, d = x.shape
     if boxes > 1:
         for i in range(N):
-            start[_box_of(grid, x, i) + 2] += 1
+            box[i] = _box_of(grid, x, i)
+            start[box[i] + 2] += 1
         for b in range(boxes):
             start[b + 2] += start[b + 1]
     for i in range(N):
-        box = _box_of(grid, x, i) if boxes > 1 else 0
-        q = start[box + 1]
-        start[box + 1] += 1
+        b = box[i] if boxes > 1 else 0
+        q = start[b + 1]
+        start[b + 1] += 1
         grid.owner[q] = i
         for c in range(d):
             at[3 - d + c, q] = x[i, c]
 
-# %% ../../nbs/engine/neighbours.ipynb #c88e34fb2
+# %% ../../nbs/engine/neighbours.ipynb #cb9b16b9c
 @kernel
 def grid_arrays(N):
     "The arrays of a grid, to be used for one configuration after another."
-    return np.zeros(N + 2, np.int64), np.zeros(N, np.int64), np.zeros((3, N))
+    numbers = np.zeros(N + 2, np.int64), np.zeros(N, np.int64), np.zeros(N, np.int64)
+    return (*numbers, np.zeros((3, N)))
 
-@kernel
+@kernel(inline=True)
 def fill_grid(
     arrays, # from grid_arrays(N)
     x, # (N, d) positions inside the cell
@@ -183,9 +187,9 @@ def fill_grid(
     reach, # how far will be looked
 ): # the particles in boxes
     "Sorts particles into boxes, without new arrays."
-    start, owner, at = arrays
+    start, owner, box, at = arrays
     grid = Grid(cell, choose_boxes(cell, reach, len(x)), start, owner, at)
-    _sort(grid, x)
+    _sort(grid, box, x)
     return grid
 
 @kernel
@@ -193,13 +197,13 @@ def grid_of(x, cell, reach):
     "Particles x (N, d) inside a cell, in boxes for this reach."
     return fill_grid(grid_arrays(len(x)), x, cell, reach)
 
-# %% ../../nbs/engine/neighbours.ipynb #cce0c69ad
-@kernel
+# %% ../../nbs/engine/neighbours.ipynb #c5a858f5c
+@kernel(bare=True)
 def _touched(height, n, reach):
     "Boxes along one axis that a reach around a place may touch."
     return 1 if height == np.inf else int(2.0 * reach * n / height + 1e-8) + 2
 
-@kernel
+@kernel(bare=True)
 def most_near(grid, reach):
     "Room for any list within reach of a place: the fullest box in every box that may be touched."
     fullest = 0
@@ -214,12 +218,10 @@ def near_of(grid, reach):
     "Room for any list within reach."
     return new_near(most_near(grid, reach))
 
-# %% ../../nbs/engine/neighbours.ipynb #c59c2387c
-SLACK = 1e-9 # of a box: a point on the border is looked at from both sides, and then measured
-
+# %% ../../nbs/engine/neighbours.ipynb #c0ba992df
 @kernel(inline=True)
 def _stretch(grid, look, begin, end, near, count):
-    "Appends the points begin..end within reach; squares into near.apart[3]. look: where from, reach^2."
+    "Appends the points begin..end within reach; look: where from, and the square of the reach."
     x, y, z, reach2 = look
     for o in range(begin, end):
         dx = grid.at[0, o] - x
@@ -283,8 +285,8 @@ def _ranges(grid, where, reach):
     return (_range(where[0], _span(h[0], n[0], reach)), _range(where[1], _span(h[1], n[1], reach)),
             _range(where[2], _span(h[2], n[2], reach)))
 
-# %% ../../nbs/engine/neighbours.ipynb #c2b2bbc42
-@kernel
+# %% ../../nbs/engine/neighbours.ipynb #c8ccedca1
+@kernel(inline=True)
 def _row(grid, look, row, begin, near, count):
     "Appends the points of a row (I, J, first box, last box), from place `begin` on (-1: all)."
     I, J, K, last = row
@@ -360,7 +362,14 @@ def around_point(
     "Lists all points within reach of any place, inside the cell or not."
     return _without(near, _everything(grid, at, reach, near), skip, np.inf)
 
-# %% ../../nbs/engine/neighbours.ipynb #cbfa856ca
+# %% ../../nbs/engine/neighbours.ipynb #c2e5178da
+@kernel(inline=True)
+def _beside(box, n, height, reach):
+    "Boxes on either side that matter, for a box whose neighbours stand in the same cell; else -1."
+    if height == np.inf: return 0
+    return 1 if 0 < box < n - 1 and reach * n <= height else -1
+
+# %% ../../nbs/engine/neighbours.ipynb #c6f26ae13
 @kernel(inline=True)
 def later(
     grid, # the particles
@@ -374,19 +383,24 @@ def later(
     n = grid.n
     where = _where(grid, (x, y, z))
     own = _inside(where[0], n[0]), _inside(where[1], n[1]), _inside(where[2], n[2])
-    (_, last), (low, high), (left, right) = _ranges(grid, where, reach)
     look = (x, y, z, reach * reach)
-    inside = last < n[0] and low >= 0 and high < n[1] and left >= 0 and right < n[2]
+    h = grid.cell.heights
+    i = _beside(own[0], n[0], h[0], reach)
+    j = _beside(own[1], n[1], h[1], reach)
+    k = _beside(own[2], n[2], h[2], reach)
+    if i >= 0 and j >= 0 and k >= 0:
+        for I in range(own[0], own[0] + i + 1):
+            for J in range(own[1] if I == own[0] else own[1] - j, own[1] + j + 1):
+                base = (I * n[1] + J) * n[2] + own[2]
+                begin = q + 1 if I == own[0] and J == own[1] else grid.start[base - k]
+                count = _stretch(grid, look, begin, grid.start[base + k + 1], near, count)
+        return count
+    (_, last), (low, high), (left, right) = _ranges(grid, where, reach)
     for I in range(own[0], last + 1):
         for J in range(own[1] if I == own[0] else low, high + 1):
             mine = I == own[0] and J == own[1]
-            if inside:
-                base = (I * n[1] + J) * n[2]
-                begin = q + 1 if mine else grid.start[base + left]
-                count = _stretch(grid, look, begin, grid.start[base + right + 1], near, count)
-            else:
-                row = I, J, own[2] if mine else left, right
-                count = _row(grid, look, row, q + 1 if mine else -1, near, count)
+            row = I, J, own[2] if mine else left, right
+            count = _row(grid, look, row, q + 1 if mine else -1, near, count)
     return count
 
 # %% ../../nbs/engine/neighbours.ipynb #c6abc5f1d
