@@ -55,7 +55,8 @@ def test_help_loads_next_to_nothing():
 MODULE = """
 from dataclasses import dataclass
 import numpy as np
-from pes_toy import Descriptor
+from pes_toy import Descriptor, Predictor
+from pes_toy.base.registry import MODELS
 
 @dataclass(frozen=True)
 class Spread(Descriptor):
@@ -65,28 +66,82 @@ class Spread(Descriptor):
     def values(self, positions, width):
         away = positions - np.reshape(width, (-1, 1, 1)) / 2
         return np.abs(away).sum(axis=(1, 2))[:, None] ** self.power
+
+@MODELS.add
+class Constant(Predictor):
+    "Looks at nothing and says one energy."
+    n_particles = 4
+    dimension = 2
+
+    def __init__(self, energy):
+        self.energy = energy
+        self.about = {}
+
+    def rows(self):
+        return [("energy", str(self.energy))]
+
+    def predict(self, positions, width):
+        return np.full(len(positions), self.energy)
+
+    def energy_and_forces(self, positions, width):
+        return self.predict(positions, width), np.zeros(np.shape(positions))
+
+    def parts(self):
+        return dict(energy=self.energy), {}
+
+    @classmethod
+    def from_parts(cls, settings, arrays):
+        return cls(settings["energy"])
 """
 
 
-def test_a_descriptor_of_the_user_is_an_input(tmp_path):
-    "In a module that --import names; the registry hands it to the command."
-    (tmp_path / "mine.py").write_text(MODULE)
-    command = [sys.executable, "-m", "pes_toy"]
-
-    def run(line):
-        return subprocess.run(
-            [*command, *line.split()], cwd=tmp_path, capture_output=True, text=True
-        )
-
-    made = run("generate db.parquet --n-configurations 50 --quiet")
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    "A folder with a database and a module of the user's."
+    home = tmp_path_factory.mktemp("mine")
+    (home / "mine.py").write_text(MODULE)
+    made = run(home, "generate db.parquet --n-configurations 50 --quiet")
     assert made.returncode == 0, made.stderr
-    ready = run("prepare db.parquet ready.parquet --import mine --inputs Spread")
+    return home
+
+
+def run(home, line):
+    command = [sys.executable, "-m", "pes_toy", *line.split()]
+    return subprocess.run(command, cwd=home, capture_output=True, text=True)
+
+
+def test_a_descriptor_of_the_user_is_an_input(home):
+    "In a module that --import names; the registry hands it to the command."
+    ready = run(home, "prepare db.parquet ready.parquet --import mine --inputs Spread")
     assert ready.returncode == 0, ready.stderr
     assert "1 inputs for each configuration: Spread(power=2.0)" in ready.stdout
-    without = run("prepare db.parquet again.parquet --inputs Spread")
+    without = run(home, "prepare db.parquet again.parquet --inputs Spread")
     assert without.returncode == 1 and "inputs must be one of" in without.stderr
-    stored = pt.load(tmp_path / "ready.parquet").extra["inputs"]
+    stored = pt.load(home / "ready.parquet").extra["inputs"]
     assert stored.shape == (50, 1) and np.isfinite(stored).all()
+
+
+def test_a_model_of_the_user_predicts(home):
+    save = "import mine; mine.Constant(-2.5).save('mine.npz')"
+    subprocess.run([sys.executable, "-c", save], cwd=home, check=True)
+    said = run(home, "predict mine.npz db.parquet out.parquet --forces --import mine")
+    assert said.returncode == 0, said.stderr
+    out = pt.load(home / "out.parquet")
+    assert (out.extra["predicted_energy"] == -2.5).all()
+    assert (out.extra["predicted_forces"] == 0).all()
+    assert "Constant" in out.about["predicted_by"]["training"]
+    mae = np.abs(out.energy + 2.5).mean()
+    assert f"energy MAE {mae:.4g} E_c" in " ".join(said.stdout.split())
+    without = run(home, "predict mine.npz db.parquet")
+    assert without.returncode == 1 and "model must be one of" in without.stderr
+
+
+def test_a_baseline_predicts(home):
+    db = pt.load(home / "db.parquet")
+    model = pt.fit_baseline(db, pt.BaselineSpec(validation=0.5))
+    model.save(home / "baseline.npz")
+    said = run(home, "predict baseline.npz --fresh 1 --n-configurations 20")
+    assert said.returncode == 0 and "Scores on 20 configurations" in said.stdout, said.stderr
 
 
 @pytest.mark.quick

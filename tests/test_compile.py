@@ -12,6 +12,8 @@ from pes_toy.engine import compile as cc
 from pes_toy.engine import potentials as ep
 from pes_toy.engine.compile import for_potential, kernel, specialise
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

@@ -7,6 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from pes_toy.lattice import cells, draw_forces, lattice_points, plain_cells, plot_lattice, wrap
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def ax():
