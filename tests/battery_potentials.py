@@ -13,11 +13,7 @@ import pickle
 
 import numpy as np
 import pes_toy as pt
-
-try:
-    from pes_toy.energy import plain_energy
-except ImportError:
-    from test_energy import brute as plain_energy
+from pes_toy.energy import plain_energy
 
 ENERGIES = ("E_c", "D_e", "epsilon")
 LENGTHS = ("R_c", "R_0", "r_m", "r_e")

@@ -237,6 +237,15 @@ def test_a_new_potential_says_what_its_parameters_may_be():
     assert "above 0" in refused(Basin, -1.0)
 
 
+def test_equation_10_has_the_same_values_with_functions_for_its_exponent():
+    six, any_n = pt.ModifiedLennardJones(), pt.ModifiedLennardJones(n=6 + 1e-14)
+    assert six.variant != any_n.variant
+    sides = triangles(six)
+    np.testing.assert_allclose(six.triplet(*sides), any_n.triplet(*sides), rtol=1e-11, atol=1e-11)
+    slopes = six.triplet_derivatives(*sides)
+    np.testing.assert_allclose(slopes, any_n.triplet_derivatives(*sides), rtol=1e-10, atol=1e-10)
+
+
 def test_functions_of_a_class_are_kernels_and_are_inherited():
     with pytest.raises(TypeError, match="decorated with `kernel`"):
 
@@ -247,6 +256,12 @@ def test_functions_of_a_class_are_kernels_and_are_inherited():
         "Another default, the same functions."
 
     assert Deeper().pair(1.0) == Basin().pair(1.0) != 0.0
+
+    class Kin(pt.ModifiedLennardJones, pair=_basin):
+        "Other pairs, the same triangles."
+
+    assert Kin().triplet(1, 1, 1) == pt.ModifiedLennardJones().triplet(1, 1, 1)
+    assert Kin().pair(1.0) != pt.ModifiedLennardJones().pair(1.0)
 
 
 def test_a_built_in_name_cannot_be_taken():

@@ -11,7 +11,7 @@ from .compile import is_kernel, kernel
 
 # %% auto #0
 __all__ = ['pair_slope', 'pair_value', 'triplet_slope', 'triplet_value', 'Interaction', 'interaction_of', 'pair_array',
-           'triplet_array', 'compiled_scalar', 'exchange']
+           'triplet_array', 'check_distances', 'told', 'compiled_scalar', 'exchange']
 
 # %% ../../nbs/engine/potentials.ipynb #cb34d327f
 @kernel
@@ -66,6 +66,36 @@ def triplet_array(p, a, b, c, out):
     "V_3 and its slopes for flat arrays of sides, into out (n, 4)."
     for i in range(a.size):
         out[i, 0], out[i, 1], out[i, 2], out[i, 3] = triplet_slope(p, a[i], b[i], c[i])
+
+# %% ../../nbs/engine/potentials.ipynb #c1a180e4b
+def check_distances(
+    **named, # distances, or arrays of them, by name
+) -> list: # arrays of one shape
+    "Broadcast distances, or an error that names the one that is not positive and finite."
+    return np.broadcast_arrays(*(_checked(name, value) for name, value in named.items()))
+
+def told(
+    values: np.ndarray, # as computed
+    *distances: np.ndarray, # where
+): # the values
+    "Values as they are; a ValueError where terms of both signs have overflowed."
+    lost = np.isnan(values)
+    if lost.any():
+        where = ", ".join(f"{r[lost].flat[0]:.3g}" for r in distances)
+        raise ValueError(f"at {where} terms of both signs overflow, so the energy cannot be told; "
+                         "take larger distances")
+    return values[()]
+
+# %% ../../nbs/engine/potentials.ipynb #ca708112f
+def _checked(name, value):
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be distances in R_c, got {value!r}")
+    good = np.isfinite(array) & (array > 0)
+    if not good.all():
+        raise ValueError(f"{name} must be finite distances above 0, got {array[~good].flat[0]}; "
+                         "two particles in one place have no energy")
+    return array.astype(np.float64)
 
 # %% ../../nbs/engine/potentials.ipynb #c6251ff3c
 def compiled_scalar(
