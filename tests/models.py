@@ -8,13 +8,9 @@ import sys
 import numpy as np
 
 from pes_toy import networks as ns
-from pes_toy.descriptors import (
-    Descriptor,
-    ProximityEigenvalues,
-    RelativeDistances,
-    SymmetryFunctions,
-)
+from pes_toy.descriptors import Descriptor, ProximityEigenvalues, RelativeDistances
 from pes_toy.networks import Network
+from pes_toy.symmetry_functions import SymmetryFunctions
 from pes_toy.training import TrainingSpec
 
 

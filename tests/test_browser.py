@@ -1,5 +1,6 @@
 """The site and JupyterLab in Chromium; skipped where there is none."""
 
+import json
 import re
 import shutil
 import socket
@@ -59,27 +60,35 @@ def address(site):
     server.shutdown()
 
 
+def watch(page):
+    "The list of what goes wrong on a page, which grows."
+    problems = []
+
+    def said(message):
+        if message.type == "error":
+            problems.append(message.text)
+
+    def asked(request):
+        if re.match(r"https?://(?!127\.0\.0\.1)", request.url):
+            problems.append(f"asks for {request.url}")
+
+    def answered(response):
+        if response.status >= 400:
+            problems.append(f"{response.status} {response.url}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", asked)
+    page.on("response", answered)
+    return problems
+
+
 @contextmanager
 def watched_page(browser, **options):
     "A page, and the list of what goes wrong on it."
-    context, problems = browser.new_context(**options), []
+    context = browser.new_context(**options)
     page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            re.match(r"https?://(?!127\.0\.0\.1)", request.url)
-            and problems.append(f"asks for {request.url}")
-        ),
-    )
-    page.on(
-        "response",
-        lambda response: (
-            response.status >= 400 and problems.append(f"{response.status} {response.url}")
-        ),
-    )
-    yield page, problems
+    yield page, watch(page)
     context.close()
 
 
@@ -93,19 +102,21 @@ def test_pages_need_no_network_and_fit(browser, site, address, width):
         assert not problems
 
 
+def width_of(element):
+    box = element.bounding_box()
+    return box["width"] if box else 0
+
+
 def test_pictures_and_math_are_visible(browser, site, address):
     seen = {"main math": 0, "main img": 0}
     with watched_page(browser) as (page, _):
         for name in pages(site):
             page.goto(address + name)
             for what in seen:
-                sizes = [
-                    element.bounding_box() or {"width": 0}
-                    for element in page.query_selector_all(what)
-                ]
-                hidden = [box for box in sizes if box["width"] < 2]
-                assert not hidden, f"{name}: {len(hidden)} of {len(sizes)} {what} are not visible"
-                seen[what] += len(sizes)
+                widths = [width_of(element) for element in page.query_selector_all(what)]
+                hidden = sum(width < 2 for width in widths)
+                assert not hidden, f"{name}: {hidden} of {len(widths)} {what} are not visible"
+                seen[what] += len(widths)
     assert all(seen.values()), seen
 
 
@@ -114,16 +125,15 @@ def test_search_finds(browser, address, word, chapter):
     with watched_page(browser) as (page, problems):
         page.goto(address + f"search.html?q={word}")
         page.wait_for_selector("ul.search li a", timeout=10_000)
-        assert any(
-            chapter in link.get_attribute("href")
-            for link in page.query_selector_all("ul.search li a")
-        )
+        found = [link.get_attribute("href") for link in page.query_selector_all("ul.search li a")]
+        assert any(chapter in address for address in found)
         assert not problems
 
 
 def test_links_lead_somewhere(site, address):
-    "Each address in href and src, with its anchor, is there; links to other sites are not followed."
-    texts, broken = {}, []
+    "Each address in href and src, with its anchor, is there; other sites are not asked."
+    texts = {}
+    broken = []
 
     def text(url):
         if url not in texts:
@@ -139,67 +149,84 @@ def test_links_lead_somewhere(site, address):
             if not url.startswith(address):
                 continue
             there = text(url)
-            if isinstance(there, HTTPError) or anchor and f'id="{unquote(anchor)}"' not in there:
+            missing = isinstance(there, HTTPError)
+            if missing or (anchor and f'id="{unquote(anchor)}"' not in there):
                 broken.append(f"{name}: {link}")
     assert not broken, broken
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    "A JupyterLab on a copy of the notebooks that shows all cells, also those that are not scrolled to."
-    folder = tmp_path_factory.mktemp("lab")
-    project, settings = (
-        copy_project(folder / "project"),
-        folder / "settings" / "@jupyterlab" / "notebook-extension",
-    )
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(
-        '{"windowingMode": "none", "autoStartDefaultKernel": true}'
-    )
-    (settings.parents[1] / "@jupyter-widgets" / "jupyterlab-manager").mkdir(parents=True)
-    (
-        settings.parents[1]
-        / "@jupyter-widgets"
-        / "jupyterlab-manager"
-        / "plugin.jupyterlab-settings"
-    ).write_text('{"saveState": true}')
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {
+        "windowingMode": "none",
+        "autoStartDefaultKernel": True,
+    },
+    "@jupyter-widgets/jupyterlab-manager/plugin.jupyterlab-settings": {"saveState": True},
+}
+LAB = [
+    *[sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--allow-root"],
+    "--IdentityProvider.token=",
+    "--ServerApp.password=",
+    "--LabApp.extension_manager=readonly",
+]
+
+
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with open(folder / "log", "w") as log:
-        server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "jupyterlab",
-                "--no-browser",
-                "--ip=127.0.0.1",
-                f"--port={port}",
-                "--allow-root",
-                "--IdentityProvider.token=",
-                "--ServerApp.password=",
-                "--LabApp.extension_manager=readonly",
-                f"--LabApp.user_settings_dir={folder / 'settings'}",
-                f"--LabApp.workspaces_dir={folder / 'workspaces'}",
-                f"--ServerApp.root_dir={project / 'nbs'}",
-            ],
-            cwd=project,
-            stdout=log,
-            stderr=log,
-        )
+        return free.getsockname()[1]
+
+
+def answers(url, seconds=60):
+    "Waits until somebody answers."
+    for _ in range(2 * seconds):
         try:
-            for _ in range(120):
-                try:
-                    urlopen(f"http://127.0.0.1:{port}/api")
-                    break
-                except OSError:
-                    time.sleep(0.5)
-            else:
-                pytest.fail(f"JupyterLab does not start:\n{(folder / 'log').read_text()[-3000:]}")
+            urlopen(url)
+            return True
+        except OSError:
+            time.sleep(0.5)
+    return False
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    "A JupyterLab on a copy of the notebooks that shows all cells, not only those in sight."
+    folder = tmp_path_factory.mktemp("lab")
+    project = copy_project(folder / "project")
+    for name, settings in SETTINGS.items():
+        path = folder / "settings" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+    port = free_port()
+    places = [
+        f"--port={port}",
+        f"--LabApp.user_settings_dir={folder / 'settings'}",
+        f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+        f"--ServerApp.root_dir={project / 'nbs'}",
+    ]
+    with open(folder / "log", "w") as log:
+        server = subprocess.Popen([*LAB, *places], cwd=project, stdout=log, stderr=log)
+        try:
+            if not answers(f"http://127.0.0.1:{port}/api"):
+                said = (folder / "log").read_text()[-3000:]
+                pytest.fail(f"JupyterLab does not start:\n{said}")
             yield project / "nbs", f"http://127.0.0.1:{port}/lab/tree/"
         finally:
             server.terminate()
             server.wait(20)
+
+
+ERROR = "[data-mime-type='application/vnd.jupyter.error']"
+WARNING = "[data-mime-type='application/vnd.jupyter.stderr']"
+ENDED = """number => {
+    const failed = document.querySelectorAll(
+        '[data-mime-type="application/vnd.jupyter.error"]').length;
+    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+    return failed || prompts.filter(p => /\\[\\d+\\]/.test(p.textContent)).length >= number;
+}"""
+
+
+def texts_of(page, selector):
+    return [element.inner_text() for element in page.query_selector_all(selector)]
 
 
 def run_all(page, address, cells):
@@ -209,45 +236,40 @@ def run_all(page, address, cells):
     page.wait_for_selector("#jp-main-statusbar >> text=/\\| Idle/", timeout=60_000)
     page.click("li.lm-MenuBar-item >> text=Run")
     page.click("li.lm-Menu-item[data-command='runmenu:run-all']")
-    ended = """number => document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]').length ||
-        [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].filter(p => /\\[\\d+\\]/.test(p.textContent)).length >= number"""
-    page.wait_for_function(ended, arg=cells, timeout=300_000)
-    errors = [
-        e.inner_text()
-        for e in page.query_selector_all("[data-mime-type='application/vnd.jupyter.error']")
-    ]
-    assert not errors
+    page.wait_for_function(ENDED, arg=cells, timeout=300_000)
+    assert not texts_of(page, ERROR)
 
 
 def test_jupyterlab_runs_the_first_notebook(browser, lab):
     folder, address = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    run_all(
-        page,
-        address + "00_lattice.ipynb",
-        sum(map(is_run, read(folder / "00_lattice.ipynb").cells)),
-    )
-    assert page.query_selector_all(".jp-OutputArea-output img, .jp-OutputArea-output svg"), (
-        "no picture is shown"
-    )
+    cells = sum(is_run(cell) for cell in read(folder / "00_lattice.ipynb").cells)
+    run_all(page, address + "00_lattice.ipynb", cells)
+    pictures = page.query_selector_all(".jp-OutputArea-output img, .jp-OutputArea-output svg")
+    assert pictures, "no picture is shown"
     context.close()
 
 
 EXPLORER = re.compile(
     r"pt\.explore\.(potential|configuration|relaxation|database|network)\((?!network)"
 )
-FINGERPRINT = """async picture => Array.from(new Uint8Array(await (await fetch(picture.src)).arrayBuffer())).reduce((h, x) => (h * 31 + x) | 0, 0)"""
+FINGERPRINT = """async picture => {
+    const answer = await fetch(picture.src);
+    const bytes = Array.from(new Uint8Array(await answer.arrayBuffer()));
+    return bytes.reduce((h, x) => (h * 31 + x) | 0, 0);
+}"""
+
+
+def is_wanted(cell):
+    "Does it show an explorer, or make what one needs?"
+    return cell.source.startswith("import") or EXPLORER.search(cell.source)
 
 
 def only_explorers(path):
-    "Leaves of the tutorial what shows an explorer, the database behind it and the imports; returns the number of cells."
+    "Leaves of the tutorial what the explorers need; returns the number of cells."
     nb = read(path)
-    nb.cells = [
-        cell
-        for cell in nb.cells
-        if is_run(cell) and (cell.source.startswith("import") or EXPLORER.search(cell.source))
-    ]
+    nb.cells = [cell for cell in nb.cells if is_run(cell) and is_wanted(cell)]
     for cell in nb.cells:
         cell.outputs = []
     nb.metadata.pop("widgets", None)
@@ -264,50 +286,60 @@ def changed(page, picture, before, seconds):
     return False
 
 
+def move(page, explorer):
+    "Moves the first slider of an explorer."
+    explorer.query_selector(".noUi-handle").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+
+
+def use(page, picture):
+    "Moves a slider, or trains; the picture follows, and no error is shown."
+    picture.scroll_into_view_if_needed()
+    explorer = picture.evaluate_handle("e => e.closest('.widget-vbox')").as_element()
+    before = picture.evaluate(FINGERPRINT)
+    train = explorer.query_selector("button >> text=train")
+    if not train:
+        move(page, explorer)
+        assert changed(page, picture, before, 20), "the picture stays the same"
+    elif find_spec("tensorflow"):
+        train.click()
+        assert changed(page, picture, before, 120), "the picture stays the same"
+        stop = explorer.query_selector("button:visible >> text=stop")
+        if stop:
+            stop.click()
+        page.wait_for_selector("text=best validation MAE", timeout=120_000)
+    else:
+        train.click()
+        page.wait_for_selector("text=pes_toy[networks]", timeout=30_000)
+        return
+    assert "Error" not in explorer.inner_text()
+
+
+def saved_with_widgets(page, path):
+    "The notebook as JupyterLab saves it, with the state of its widgets."
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        saved = read(path)
+        if "widgets" in saved.metadata:
+            return saved
+        page.wait_for_timeout(200)
+    pytest.fail("the notebook is saved without widgets")
+
+
 def test_explorers_follow_their_controls(browser, lab):
-    "In JupyterLab: each explorer of the tutorial shows another picture when a slider moves (or a training runs), and no error."
+    "In JupyterLab each explorer of the tutorial shows another picture when a slider moves."
     folder, address = lab
     path = folder / "tutorials" / "explore.ipynb"
     cells = only_explorers(path)
     with watched_page(browser, viewport={"width": 1280, "height": 900}) as (page, problems):
         run_all(page, address + "tutorials/explore.ipynb", cells)
-        page.wait_for_function(
-            "() => document.querySelectorAll('img.widget-image').length == 5", timeout=30_000
-        )
-        for number, picture in enumerate(page.query_selector_all("img.widget-image")):
-            picture.scroll_into_view_if_needed()
-            explorer, before = (
-                picture.evaluate_handle("e => e.closest('.widget-vbox')").as_element(),
-                picture.evaluate(FINGERPRINT),
-            )
-            trains = explorer.query_selector("button >> text=train")
-            if trains:
-                trains.click()
-            else:
-                explorer.query_selector(".noUi-handle").focus()
-                for _ in range(4):
-                    page.keyboard.press("ArrowRight")
-            if trains and not find_spec("tensorflow"):
-                page.wait_for_selector("text=pes_toy[networks]", timeout=30_000)
-                continue
-            assert changed(page, picture, before, 120 if trains else 20), (
-                f"explorer {number} shows the same picture"
-            )
-            if trains:
-                if stop := explorer.query_selector("button:visible >> text=stop"):
-                    stop.click()
-                page.wait_for_selector("text=best validation MAE", timeout=120_000)
-            assert "Error" not in explorer.inner_text()
-        page.keyboard.press("Control+s")
-        for _ in range(100):
-            if "widgets" in (saved := read(path)).metadata:
-                break
-            page.wait_for_timeout(200)
+        five = "() => document.querySelectorAll('img.widget-image').length == 5"
+        page.wait_for_function(five, timeout=30_000)
+        for picture in page.query_selector_all("img.widget-image"):
+            use(page, picture)
+        saved = saved_with_widgets(page, path)
         assert saved.metadata.widgets and not errors(saved), errors(saved)
-        wrong = page.query_selector_all(
-            "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
-        )
-        assert not [e.inner_text() for e in wrong]
-        assert not [
-            p for p in problems if "404" not in p
-        ]  # JupyterLab asks for what it does not need
+        assert not texts_of(page, f"{WARNING}, {ERROR}")
+        # JupyterLab asks for what it does not need
+        assert not [problem for problem in problems if "404" not in problem]

@@ -1,6 +1,6 @@
 """Energies and forces against an independent brute force, over many cells.
 
-Longer than a chapter should be. The kernels are in test_sums.py, the neighbours in test_neighbours.py.
+Longer than a chapter should be. Kernels are in test_sums.py, neighbours in test_neighbours.py.
 """
 import itertools
 

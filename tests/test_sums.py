@@ -67,7 +67,7 @@ def test_boxes_are_the_listed_points(potential, d, N, w):
                         for way in ways_for(potential, d, "exact")]
     np.testing.assert_allclose(v, v0, rtol=1e-11)
     for a, b in zip(f, f0):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * abs(b).max())
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * abs(b).max()) # numerical slopes
 
 
 def test_crowded_boxes_need_more_room():

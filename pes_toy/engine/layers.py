@@ -192,7 +192,7 @@ def scale_inputs(values, first, rows, scaling, X, dX):
                 X[r, k] = (v - shift[k]) / scale[k]
                 dX[r, k] = 1.0 / scale[k]
 
-# %% ../../nbs/engine/layers.ipynb #c8dd5ca9a
+# %% ../../nbs/engine/layers.ipynb #c47e42073
 @kernel
 def forwards(stack, rows, A, S, room, g, with_slopes):
     "Outputs g from scaled inputs A[0]; activations in A, their slopes in S."
@@ -225,14 +225,14 @@ def backwards(stack, rows, S, room, g, h):
 def run_rows(values, which, scaling, stack, out, slopes, with_slopes):
     "The rows `which` (consecutive) of values: out (rows,), and slopes (rows, K) if asked."
     K = stack.sizes[0]
-    widest = ROWS * stack.sizes.max()
+    block = min(ROWS, len(which))
+    widest = block * stack.sizes.max()
     A = np.zeros((len(stack.sizes), widest))
     S = np.zeros((len(stack.sizes), widest))
     g = np.zeros(widest)
     h = np.zeros(widest)
     whole = np.zeros(widest)
     room = Room(np.zeros(widest), whole, whole.view(np.int64), np.zeros(widest))
-    block = min(ROWS, len(which))
     for first in range(which[0], which[-1] + 1, block):
         rows = min(block, which[-1] + 1 - first)
         X = as_table(A[0], rows, K)
