@@ -10,7 +10,7 @@ from .compile import kernel
 
 # %% auto #0
 __all__ = ['RELAX', 'plain_xoshiro', 'Draw', 'State', 'streams', 'seed_stream', 'draw', 'uniforms', 'draw_start', 'Batch',
-           'Steps', 'batch_of']
+           'Steps', 'Images', 'batch_of', 'cells_within']
 
 # %% ../../nbs/engine/streams.ipynb #c1a301a02
 def plain_xoshiro(
@@ -56,9 +56,9 @@ def _mix(z):
 def _rotate(z, k):
     return (z << np.uint64(k)) | (z >> np.uint64(64 - k))
 
-# %% ../../nbs/engine/streams.ipynb #c06abc6b5
+# %% ../../nbs/engine/streams.ipynb #c4a05e780
 class State(NamedTuple):
-    "Generators side by side: four words of each, as four arrays, so that the compiler sees that they do not overlap."
+    "Generators side by side: four words of each, in four arrays."
     a: np.ndarray # (lanes,) unsigned integers
     b: np.ndarray
     c: np.ndarray
@@ -119,7 +119,7 @@ def draw_start(x, w, state):
             draw(state, 1, row, 0)
             x[i, c] = row[0, 0] * w
 
-# %% ../../nbs/engine/streams.ipynb #c71f3d182
+# %% ../../nbs/engine/streams.ipynb #c4240b8c8
 class Batch(NamedTuple):
     "Configurations that are relaxed in place, and room for what is told of it."
     x: np.ndarray # (M, N, d) positions, in R_c
@@ -133,6 +133,11 @@ class Steps(NamedTuple):
     epochs: int
     max_delta: float # along each axis, in R_c
 
+class Images(NamedTuple):
+    "How images behave."
+    stale: bool # they stay behind
+    depth: int # they stand in the cells -depth..depth
+
 def batch_of(
     x: np.ndarray, # (M, N, d)
     width: np.ndarray, # (M,)
@@ -140,4 +145,18 @@ def batch_of(
 ) -> Batch:
     "Room for the results beside the configurations."
     M = len(x)
-    return Batch(x, width, np.zeros((M, epochs), np.int32), np.zeros(M, np.uint64), np.full(M, np.nan))
+    accepted = np.zeros((M, epochs), np.int32)
+    return Batch(x, width, accepted, np.zeros(M, np.uint64), np.full(M, np.nan))
+
+@kernel
+def cells_within(d, depth):
+    "The cells -depth..depth along d axes (K, d), the central one in the middle; none for -1."
+    if depth < 0: return np.zeros((0, d))
+    K = 2 * depth + 1
+    cells = np.zeros((K**d, d))
+    for cell in range(K**d):
+        rest = cell
+        for c in range(d):
+            cells[cell, d - 1 - c] = rest % K - depth
+            rest //= K
+    return cells
