@@ -173,7 +173,7 @@ def forces(self: Predictor,
     "Predicted forces."
     return self.energy_and_forces(positions, width)[1]
 
-# %% ../nbs/07_networks.ipynb #ce823b745
+# %% ../nbs/07_networks.ipynb #c8db4c656
 @patch
 def _known(self: Predictor, positions, width):
     "The batch, if the model knows configurations of this kind."
@@ -191,12 +191,16 @@ def _known(self: Predictor, positions, width):
 
 @patch
 def _evaluated(self: Predictor, x, w, with_forces):
-    "What `evaluate` says, if it has the promised shape."
+    "What `evaluate` says, if it has the promised shape; of nothing it is not asked."
+    if not len(x): return np.empty(0), np.empty_like(x)
     energy, forces = self.evaluate(x, w, with_forces)
-    if np.shape(energy) != (len(x),) or (with_forces and np.shape(forces) != x.shape):
-        raise ValueError(f"{type(self).__name__}.evaluate must return energies per particle "
-                         f"({len(x)},) and "
-                         f"forces {x.shape}, got {np.shape(energy)} and {np.shape(forces)}")
+    kept = getattr(energy, "shape", None) == (len(x),)
+    if with_forces:
+        kept = kept and getattr(forces, "shape", None) == x.shape
+    if not kept:
+        raise ValueError(f"{type(self).__name__}.evaluate must return arrays of energies per "
+                         f"particle ({len(x)},) and forces {x.shape}, got {np.shape(energy)} and "
+                         f"{np.shape(forces)}")
     return energy, forces
 
 # %% ../nbs/07_networks.ipynb #cfd8cb743
