@@ -1,102 +1,175 @@
-"""The thesis's relaxation: the package against a plain kernel that recomputes the whole energy for every move.
+"""The descent: the package against a plain kernel that recomputes the whole energy for every move.
 
-4 particles in 2-D, w = 5, 40 epochs, protocol "exact", then one energy; both on the same threads. This is what `generate` calls.
-The plain kernel is the textbook way in numba: every pair and triangle of the central particles with all images within reach.
-Narrow cells follow, where every particle sees many images.
+The plain kernel is the textbook way in numba, for any number of particles and dimensions: every pair
+and triangle of the central particles with all images within reach. Ratios are of one thread each.
+The package's part is what `generate` calls, random starting positions included.
 """
 import math
-import os
 
 import numba
 import numpy as np
-
-from pes_toy.potentials import ModifiedLennardJones
-from pes_toy.engine.streams import Draw
-from pes_toy.relaxation import Recipe, relax_batch
 from timing import best_of, show
 
-POTENTIAL = ModifiedLennardJones()
+import pes_toy as pt
+from pes_toy.engine.streams import Draw
+from pes_toy.lattice import cells
+from pes_toy.relaxation import Recipe, relax_batch
+
+MODIFIED = pt.ModifiedLennardJones()
+SHIFT, TILT = MODIFIED.parameters[4:]
 
 
 @numba.njit(error_model="numpy")
-def lj(s, shift, tilt):
-    "Equation 10 for n = 6, R_0 = 2."
+def equation_10(s):
+    "For n = 6, R_0 = 2."
     if s >= 2.0: return 0.0
     y = s * s
     y = 1.0 / (y * y * y)
-    return y * (y - 2.0) + shift + tilt * s
+    return y * (y - 2.0) + SHIFT + TILT * s
 
 
 @numba.njit(error_model="numpy")
-def plain_energy(x, w, depth, shift, tilt):
-    "N v, exact weights: all pairs of points around each central particle; points out of reach are skipped."
-    N = len(x)
-    most = (2 * depth + 1) ** 2 * N
-    dx, dy, r = np.empty(most), np.empty(most), np.empty(most)
-    total = 0.0
-    for i in range(N):
-        count = 0
-        for kx in range(-depth, depth + 1):
-            for ky in range(-depth, depth + 1):
-                for j in range(N):
-                    if kx == 0 and ky == 0 and j == i: continue
-                    a, b = x[j, 0] - x[i, 0] + w * kx, x[j, 1] - x[i, 1] + w * ky
-                    t = a * a + b * b
-                    if t < 9.0:
-                        dx[count], dy[count], r[count] = a, b, math.sqrt(t)
-                        count += 1
-        for a in range(count):
-            total += 0.25 * lj(r[a], shift, tilt)
-            for b in range(a):
-                s = (r[a] + r[b] + math.sqrt((dx[a] - dx[b]) ** 2 + (dy[a] - dy[b]) ** 2)) / 3.0
-                total += 1.5 * lj(s, shift, tilt)
-    return total
+def mean_side(a, b, c):
+    return equation_10((a + b + c) / 3.0)
 
 
-@numba.njit(parallel=True, error_model="numpy")
-def plain_relaxation(x, w, depth, epochs, delta, seed, shift, tilt, out):
-    "The descent, one configuration after another, whole energies compared."
-    for m in numba.prange(len(x)):
-        np.random.seed(seed + m)
-        N = x.shape[1]
+@numba.njit(error_model="numpy")
+def lennard_jones(r):
+    if r >= 2.5: return 0.0
+    y = 1.0 / (r * r)
+    y = y * y * y
+    return y * (y - 2.0)
+
+
+@numba.njit(error_model="numpy")
+def morse(r):
+    if r >= 2.5: return 0.0
+    e = math.exp(-5.0 * (r - 1.0))
+    return e * (e - 2.0)
+
+
+@numba.njit(error_model="numpy")
+def no_triplet(a, b, c):
+    return 0.0
+
+
+def plain_kernels(pair, triplet, w2, w3):
+    "The plain descent for a potential."
+    @numba.njit(error_model="numpy")
+    def energy(x, shifts, reach, apart, r):
+        "N v, exact weights."
+        N, d = x.shape
+        total = 0.0
         for i in range(N):
-            for c in range(2): x[m, i, c] = np.random.random() * w
-        old = plain_energy(x[m], w, depth, shift, tilt)
-        for _ in range(epochs):
-            for i in range(N):
-                a, b = x[m, i, 0], x[m, i, 1]
-                for c in range(2):
-                    x[m, i, c] += delta * (2.0 * np.random.random() - 1.0)
-                    if x[m, i, c] < 0.0: x[m, i, c] += w
-                    elif x[m, i, c] > w: x[m, i, c] -= w
-                new = plain_energy(x[m], w, depth, shift, tilt)
-                if new <= old: old = new
-                else: x[m, i, 0], x[m, i, 1] = a, b
-        out[m] = plain_energy(x[m], w, depth, shift, tilt) / N
+            count = 0
+            for k in range(len(shifts)):
+                for j in range(N):
+                    if k == len(shifts) // 2 and j == i: continue
+                    t = 0.0
+                    for c in range(d):
+                        apart[count, c] = x[j, c] - x[i, c] + shifts[k, c]
+                        t += apart[count, c] ** 2
+                    if t < reach * reach:
+                        r[count] = math.sqrt(t)
+                        count += 1
+            for a in range(count):
+                total += w2 * pair(r[a])
+                if w3 == 0.0: continue
+                for b in range(a):
+                    t = 0.0
+                    for c in range(d):
+                        t += (apart[a, c] - apart[b, c]) ** 2
+                    total += 2.0 * w3 * triplet(r[a], r[b], math.sqrt(t))
+        return total
+
+    @numba.njit(error_model="numpy")
+    def relaxation(x, w, shifts, reach, epochs):
+        "Configurations one after another, whole energies compared; their mean energy."
+        M, N, d = x.shape
+        apart = np.empty((N * len(shifts) + 1, d))
+        r = np.empty(N * len(shifts) + 1)
+        mean = 0.0
+        for m in range(M):
+            np.random.seed(m)
+            x[m] = w * np.random.random((N, d))
+            old = energy(x[m], shifts, reach, apart, r)
+            for step in range(epochs * N):
+                i = step % N
+                place = x[m, i].copy()
+                for c in range(d):
+                    t = place[c] + 0.1 * (2.0 * np.random.random() - 1.0)
+                    x[m, i, c] = t + w if t < 0.0 else t - w if t > w else t
+                new = energy(x[m], shifts, reach, apart, r)
+                if new <= old:
+                    old = new
+                else:
+                    x[m, i] = place
+            mean += old / N / M
+        return mean
+
+    return relaxation
 
 
-def ours(M, w=5.0):
-    x, widths = np.empty((M, 4, 2)), np.full(M, w)
-    return relax_batch(x, widths, POTENTIAL, Recipe(), Draw(random_start=True))[2]
+PLAIN = plain_kernels(equation_10, mean_side, 0.25, 0.75)
+OWN = [(pt.Potential(f, cutoff=2.5, name=f.__name__), plain_kernels(f, no_triplet, 1.0, 0.0))
+       for f in (lennard_jones, morse)]
 
 
-def plain(M, w=5.0):
-    x, out = np.empty((M, 4, 2)), np.empty(M)
-    plain_relaxation(x, w, math.ceil(3 / w), 40, 0.1, 0, *POTENTIAL.parameters[4:], out)
-    return out
+def ours(M, N, d, w, potential=MODIFIED, epochs=40, protocol="exact"):
+    "Seconds are counted around this."
+    recipe = Recipe(epochs=epochs, protocol=protocol, depth=1 if protocol == "thesis" else None)
+    x, width = np.empty((M, N, d)), np.full(M, w)
+    return relax_batch(x, width, potential, recipe, Draw(random_start=True), workers=1)
+
+
+def row(name, N, d, w, M, plain_M, potential=MODIFIED, plain=PLAIN, epochs=40):
+    "Times of a move, and their ratio."
+    shifts = w * cells(d, math.ceil(potential.reach / w)).astype(float)
+    x = np.empty((plain_M, N, d))
+    def theirs():
+        return plain(x, w, shifts, potential.reach, epochs)
+    ours(M, N, d, w, potential, epochs)
+    theirs()
+    a, b = best_of(lambda: ours(M, N, d, w, potential, epochs), theirs, rounds=5)
+    a, b = a / M / N / epochs, b / plain_M / N / epochs
+    return name, b / a, f"times faster: {a * 1e9:.0f} ns a move, plain {b * 1e9:.0f}"
+
+
+def ratios():
+    "All cases against the plain kernel."
+    rows = [row(f"4 particles, 2-D, w = {w:g}", 4, 2, w, M, plain_M)
+            for w, M, plain_M in ((5.0, 2000, 100), (4.4, 1000, 100), (4.0, 1000, 100),
+                                  (3.0, 500, 40), (2.0, 60, 8), (1.5, 30, 3))]
+    rows.append(row("8 particles, 3-D, w = 4.6", 8, 3, 4.6, 40, 4))
+    rows.append(row("20 particles, 2-D, w = 10", 20, 2, 10.0, 20, 2))
+    rows.append(row("64 particles, 3-D, density 0.1", 64, 3, 640 ** (1 / 3), 4, 1, epochs=5))
+    for potential, plain in OWN:
+        rows.append(row(f"own {potential.name}, 4 particles, w = 4", 4, 2, 4.0, 500, 100,
+                        potential, plain))
+        rows.append(row(f"own {potential.name}, 20 particles, w = 10", 20, 2, 10.0, 20, 2,
+                        potential, plain))
+    show("the descent against the plain kernel", rows)
+
+
+def scaling():
+    "The cost of a move at constant density."
+    rows = []
+    for d, density in ((2, 0.2), (3, 0.1)):
+        for N in (65, 1000, 10_000):
+            M = max(1, 1000 // N)
+            w = (N / density) ** (1 / d)
+            ours(M, N, d, w, epochs=5)
+            t, = best_of(lambda: ours(M, N, d, w, epochs=5), rounds=3)
+            rows.append((f"{N} particles, {d}-D", t / M / N / 5 * 1e9, "ns a move"))
+    show("the cost of a move", rows)
 
 
 if __name__ == "__main__":
-    M = 20_000
-    a, b = ours(M), plain(M)
-    print(f"mean energy after relaxation: package {a.mean():.4f}, plain {b.mean():.4f} (standard error {b.std() / M**0.5:.4f})")
-    t_ours, t_plain = best_of(lambda: ours(M), lambda: plain(M), rounds=5)
-    t_big, = best_of(lambda: ours(50_000), rounds=3)
-    show("relaxation, 4 particles, 40 epochs", [("plain kernel", t_plain / M * 1e6, "us a configuration"), ("package", t_ours / M * 1e6, "us a configuration"),
-         ("ratio", t_plain / t_ours, "times faster (asked: 10, aim: 25)"), ("50,000 configurations", t_big, "s"), ("threads", len(os.sched_getaffinity(0)), "")])
-    rows = []
-    for w, M in ((4.49, 2000), (4.0, 2000), (3.0, 1000), (2.0, 200), (1.5, 100)):
-        ours(M, w), plain(M, w)
-        t_ours, t_plain = best_of(lambda: ours(M, w), lambda: plain(M, w), rounds=3)
-        rows += [(f"w = {w:g}: plain, package", t_plain / M * 1e6, f"and {t_ours / M * 1e6:.3g} us a configuration: {t_plain / t_ours:.1f} times faster")]
-    show("narrow cells", rows)
+    ratios()
+    scaling()
+    for name, spec in (("the thesis's job", pt.DatabaseSpec(n_configurations=50_000)),
+                       ("86 widths", pt.DatabaseSpec(n_configurations=100_000, width=(1.5, 10.0),
+                                                     n_widths=86))):
+        pt.generate(spec, progress=False)
+        t, = best_of(lambda: pt.generate(spec, progress=False), rounds=3)
+        show(name, [(f"{spec.n_configurations:,} configurations", t, "s")])

@@ -18,7 +18,8 @@ from fastcore.basics import patch
 from .base.checks import check_configurations, check_number
 from .base.show import axes_or_new, html_table
 from .base.tables import columns_of, read_json, read_table, write_json, write_table
-from .energy import check_potential, depths, energy_and_forces
+from .energy import check_potential, energy_and_forces
+from .engine.sums import depths
 from .lattice import plot_lattice, wrap
 from .specification import DatabaseSpec
 

@@ -58,7 +58,7 @@ def _same_lattices(x, w, rng):
         found["rotation by 90 degrees"] = wrap(turned, w)
     return found
 
-# %% ../nbs/06b_judging.ipynb #cd6a48c07
+# %% ../nbs/06b_judging.ipynb #c13ca8d2f
 def _symmetries(descriptor, x, w, rng):
     "Largest relative deviation of the inputs under each symmetry."
     M, N, d = x.shape
@@ -91,11 +91,12 @@ def _step_at_a_face(descriptor, x, w, size):
         sides.append(descriptor.values(y, w))
     before, on, after = sides
     axes = tuple(range(1, size.ndim))
-    step = np.abs(before + after - 2 * on).max(axis=axes)
+    bend = np.abs(before + after - 2 * on)
+    step = bend.max(axis=axes)
     relative = step / size.max(axis=axes)
     return float(np.median(relative))
 
-# %% ../nbs/06b_judging.ipynb #c33b08662
+# %% ../nbs/06b_judging.ipynb #cd36e3d39
 def _gradients(descriptor, x, w):
     "Gradients (M, K, N d) of all inputs, without warnings."
     with warnings.catch_warnings():
@@ -114,19 +115,21 @@ def _neighbours_in_input(values, energy, rng):
     np.fill_diagonal(D, np.inf)
     nearest = D.argmin(axis=1)
     apart = np.linalg.norm(z - z[nearest], axis=1)
-    energy_apart = np.abs(energy - energy[nearest])
+    of_nearest = energy[nearest]
+    energy_apart = np.abs(energy - of_nearest)
     random = np.abs(energy - rng.permutation(energy))
     return apart, energy_apart, float(random.mean())
 
 def _distances_between(x, w):
     "Sorted shortest distances of all pairs (M, P): different ones mean different configurations."
-    i, j = np.triu_indices(x.shape[1], 1)
+    N = x.shape[1]
+    i, j = np.triu_indices(N, 1)
     t = x[:, j] - x[:, i]
     wide = w[:, None, None]
     t -= wide * np.round(t / wide)
     return np.sort(np.linalg.norm(t, axis=2), axis=1)
 
-# %% ../nbs/06b_judging.ipynb #c3e853b2c
+# %% ../nbs/06b_judging.ipynb #c5633c9a3
 def _search(descriptor, x, y, w, spread, steps=80):
     "Walks from y towards the inputs of x: where they arrived, and the largest difference left."
     target = flat_values(descriptor, x, w)
@@ -156,7 +159,8 @@ def _damped_step(J, r, damping):
     A = np.einsum("mki,mkj->mij", J, J)
     b = np.einsum("mki,mk->mi", J, r)
     diagonal = np.einsum("mii->mi", A)
-    size = diagonal.max(axis=1, keepdims=True) + 1e-12
+    size = diagonal.max(axis=1, keepdims=True)
+    size = size + 1e-12
     diagonal += damping[:, None] * size
     step = -np.linalg.solve(A, b[..., None])[..., 0]
     longest = np.abs(step).max(axis=1, keepdims=True)
@@ -197,7 +201,7 @@ def _energies_apart(db, m, y, other):
     apart[other] = np.abs(db.energy[rows] - of_y)
     return apart
 
-# %% ../nbs/06b_judging.ipynb #c46d03d94
+# %% ../nbs/06b_judging.ipynb #cb80c95bd
 def _along(descriptor, x, w, spread, at):
     "Inputs and their slopes along a drag of the last particle, heights in widths, in spreads."
     path = np.repeat(x[None], len(at), axis=0)
@@ -213,7 +217,8 @@ def _apart_along(x, w, at):
     path = np.repeat(x[None], len(at), axis=0)
     path[:, -1, -1] = at * w
     dragged = path[:, -1:]
-    t = dragged - path[:, :-1]
+    others = path[:, :-1]
+    t = dragged - others
     t -= np.round(t / w) * w
     distance = np.linalg.norm(t, axis=2)
     return (distance > w / 16).all(axis=1)

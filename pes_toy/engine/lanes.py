@@ -220,14 +220,16 @@ def equation_10(q, s):
     t = q[0] * (y * (y - 2.0) + q[4] + q[5] * s)
     return t if s < q[3] else 0.0
 
-# %% ../../nbs/engine/lanes.ipynb #c687e34df
+# %% ../../nbs/engine/lanes.ipynb #c3d2e5b8a
 _made = {}
 
 def is_sixth(
     potential, # a potential
 ) -> bool:
     "Is it equation 10 with n = 6?"
-    return potential.variant == "ModifiedLennardJones6"
+    kind = type(potential)
+    ours = kind.__module__ == "pes_toy.potentials" and kind.__name__ == "ModifiedLennardJones"
+    return ours and potential.n == 6
 
 def quick_for(
     entry, # a kernel that asks for values of a potential
