@@ -499,7 +499,7 @@ _COMMANDS = dict(
     ),
 )
 
-# %% ../nbs/10_cli.ipynb #c1f5d6a0c
+# %% ../nbs/10_cli.ipynb #cd864943a
 def _parser(argv):
     "The parser of the whole command, with the options of the commands that are named."
     from pes_toy import __version__
