@@ -1,8 +1,8 @@
 """Descriptors: the package against plain kernels and LAPACK, and what inputs cost.
 
 Eigenvalues of 4 particles in 2-D, w = 5, orders -2 and -3, R_0p = 20, against the textbook way on
-the same threads: every image within the depth of the thesis, ceil(R_0p / w) + 1, for each pair of the
-symmetric matrix, the distance once for both orders; then numpy's eigenvalues of the whole chunk.
+the same threads: every image within the depth of the thesis, ceil(R_0p / w) + 1, for each pair of
+the symmetric matrix, the distance once for both orders; then numpy's eigenvalues of the chunk.
 300 particles against the same. Rotations against LAPACK on both sides of the limit. Symmetry
 functions against the plain function. The cost of one configuration alone, and of gradients.
 """

@@ -3,13 +3,13 @@
     python docs/build_site.py
 
 nbdev processes the notebooks into _proc/ (API entries, links, hidden cells) as it does for Quarto.
-This script turns Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored outputs.
-The pages have the names that Quarto gives them, show math without JavaScript and ask for nothing from
-a network.
+This script turns Quarto's dialect in them into MyST's and lets Sphinx make HTML of the stored
+outputs. The pages have the names that Quarto gives them, show math without JavaScript and ask for
+nothing from a network.
 
-It stops, with a status that is not 0, when there are no notebooks, when a stored output is an error,
-when a cell mixes imports with other code (nbdev would run it alone), when Sphinx warns (of a broken
-link, say), or when a page shows a traceback.
+It stops, with a status that is not 0, when there are no notebooks, when a stored output is an
+error, when a cell mixes imports with other code (nbdev would run it alone), when Sphinx warns (of
+a broken link, say), or when a page shows a traceback.
 """
 
 import os

@@ -260,7 +260,8 @@ def _draw_energies(ax, view, found):
                     markersize=8 if chosen else 4)
     here = found["energy"][view.protocol]
     low = min(np.nanmin(lines[name]) for name in names)
-    high = max(0.3 + 0.6 * abs(low), min(1.2 * here, 100.0))
+    most = max(100.0, 1.5 * np.nanmin(lines[view.protocol]))
+    high = max(0.3 + 0.6 * abs(low), min(1.2 * here, most))
     ax.set_ylim(low - 0.12 * (high - low), high)
     ax.set_title(minus(f"energy {here:.3f} ({view.protocol})"))
     color_key(ax, {name: COLORS[name] for name in names})

@@ -31,6 +31,7 @@ class Curve:
     xscale: str = "linear" # scale of the axis: linear, log or symlog
     yscale: str = "linear" # the same for the values
     ylim: tuple | None = None # what to show of the values; None: all
+    legend: str = "best" # where the names of the lines stand
 
     @property
     def y(self):
@@ -57,7 +58,7 @@ class Curve:
         _set_scales(ax, self)
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel, title=self.title)
         if several:
-            ax.legend(fontsize="small")
+            ax.legend(fontsize="small", loc=self.legend)
         return ax
 
 # %% ../nbs/03_diagnostics.ipynb #cead6b259
@@ -162,7 +163,8 @@ def triangle_in_space(
     quiet = v.min() > -100 * E and np.median(v) < 100 * E
     shown = (-9 * E, 12 * E) if quiet else (-100 * E, 1000 * np.median(v))
     return Curve("triangle in a large space", r, lines, "side ($R_c$)", "total energy ($E_c$)",
-                 potential, protocol, yscale="linear" if quiet else "symlog", ylim=shown)
+                 potential, protocol, yscale="linear" if quiet else "symlog", ylim=shown,
+                 legend="lower right")
 
 # %% ../nbs/03_diagnostics.ipynb #c6bae8b42
 FIXED = np.array([[0.3, 0.5], [0.68, 0.9], [0.7, 0.4]]) # of figure 4, in widths

@@ -58,7 +58,7 @@ def _same_lattices(x, w, rng):
         found["rotation by 90 degrees"] = wrap(turned, w)
     return found
 
-# %% ../nbs/06b_judging.ipynb #cd6a48c07
+# %% ../nbs/06b_judging.ipynb #c13ca8d2f
 def _symmetries(descriptor, x, w, rng):
     "Largest relative deviation of the inputs under each symmetry."
     M, N, d = x.shape
@@ -91,7 +91,8 @@ def _step_at_a_face(descriptor, x, w, size):
         sides.append(descriptor.values(y, w))
     before, on, after = sides
     axes = tuple(range(1, size.ndim))
-    step = np.abs(before + after - 2 * on).max(axis=axes)
+    bend = np.abs(before + after - 2 * on)
+    step = bend.max(axis=axes)
     relative = step / size.max(axis=axes)
     return float(np.median(relative))
 

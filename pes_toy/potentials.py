@@ -112,7 +112,8 @@ def plot(self: _Contract,
     if self.pair_weight:
         ax.plot(r, self.pair(r), "--" if self.triplet_weight else "-", label="pair")
     ax.axhline(0, color="0.8", zorder=0)
-    ax.set(xlabel="side ($R_c$)", ylabel="energy ($E_c$)", title=self.name)
+    side = "side" if self.triplet_weight else "distance"
+    ax.set(xlabel=f"{side} ($R_c$)", ylabel="energy ($E_c$)", title=self.name)
     ax.set(xlim=(low, high), ylim=(-1.5, 2.0))
     ax.legend()
     return ax

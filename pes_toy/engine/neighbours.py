@@ -218,22 +218,26 @@ def near_of(grid, reach):
     "Room for any list within reach."
     return new_near(most_near(grid, reach))
 
-# %% ../../nbs/engine/neighbours.ipynb #c0ba992df
+# %% ../../nbs/engine/neighbours.ipynb #c5fb0171f
+@kernel(inline=True)
+def _note(near, count, o, between, reach2):
+    "Writes a point into the list; it counts if it is within reach."
+    dx, dy, dz = between
+    r2 = dx * dx + dy * dy + dz * dz
+    near.apart[0, count] = dx
+    near.apart[1, count] = dy
+    near.apart[2, count] = dz
+    near.apart[3, count] = r2
+    near.who[count] = o
+    return count + (r2 < reach2)
+
 @kernel(inline=True)
 def _stretch(grid, look, begin, end, near, count):
     "Appends the points begin..end within reach; look: where from, and the square of the reach."
     x, y, z, reach2 = look
     for o in range(begin, end):
-        dx = grid.at[0, o] - x
-        dy = grid.at[1, o] - y
-        dz = grid.at[2, o] - z
-        r2 = dx * dx + dy * dy + dz * dz
-        near.apart[0, count] = dx
-        near.apart[1, count] = dy
-        near.apart[2, count] = dz
-        near.apart[3, count] = r2
-        near.who[count] = o
-        count += r2 < reach2
+        between = (grid.at[0, o] - x, grid.at[1, o] - y, grid.at[2, o] - z)
+        count = _note(near, count, o, between, reach2)
     return count
 
 @kernel(inline=True)
@@ -244,13 +248,7 @@ def _shifted_stretch(grid, look, shift, bounds, near, count):
         dx = grid.at[0, o] - x + shift[0]
         dy = grid.at[1, o] - y + shift[1]
         dz = grid.at[2, o] - z + shift[2]
-        r2 = dx * dx + dy * dy + dz * dz
-        near.apart[0, count] = dx
-        near.apart[1, count] = dy
-        near.apart[2, count] = dz
-        near.apart[3, count] = r2
-        near.who[count] = o
-        count += r2 < reach2
+        count = _note(near, count, o, (dx, dy, dz), reach2)
     return count
 
 @kernel(inline=True)
