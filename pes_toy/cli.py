@@ -499,7 +499,7 @@ _COMMANDS = dict(
     ),
 )
 
-# %% ../nbs/10_cli.ipynb #c89b69044
+# %% ../nbs/10_cli.ipynb #cd864943a
 def _parser(argv):
     "The parser of the whole command, with the options of the commands that are named."
     from pes_toy import __version__
@@ -529,7 +529,7 @@ def _add_command(commands, name, command, is_used):
     if is_used:
         sub.add_argument("--import", dest="modules", metavar="MODULE", action="append",
                          default=[], help="a module of yours that registers potentials, "
-                         "descriptors or models; may be repeated")
+                         "descriptors, relaxers or models; may be repeated")
         command.options(sub)
 
 def _parse(argv):

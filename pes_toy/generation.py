@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 import numpy as np
 from .base.jobs import n_workers, progress_bar
+from .base.registry import RELAXERS
 from .base.show import Shown
 from .database import Database
 from .energy import energy_and_forces, energy_per_particle
@@ -71,7 +72,7 @@ def acceptance(
 ) -> np.ndarray: # (count,) accepted fraction; nan where there were no steps
     "The accepted fraction of the last 10 single-particle moves, as in the thesis's table 2."
     last = min(10, block.share.epochs * spec.n_particles)
-    if not last or spec.relaxer != "descent": return np.full(block.count, np.nan)
+    if not last or not RELAXERS[spec.relaxer].accepts: return np.full(block.count, np.nan)
     return sum((bits >> np.uint64(i)) & np.uint64(1) for i in range(last)) / last
 
 # %% ../nbs/05b_generation.ipynb #cb49e6ca3

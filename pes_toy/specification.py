@@ -20,7 +20,7 @@ from .relaxation import check_relaxation, relax
 # %% auto #0
 __all__ = ['DatabaseSpec', 'Share', 'plain_database']
 
-# %% ../nbs/05_specification.ipynb #cf8bcd1de
+# %% ../nbs/05_specification.ipynb #c5065a4e1
 @dataclass(frozen=True)
 class DatabaseSpec(Settings):
     "What determines a database; frozen and checked. `dataclasses.replace` makes variations."
@@ -29,7 +29,7 @@ class DatabaseSpec(Settings):
     n_particles: int = setting(4, integer=True, low=1, slider=(2, 6, 1)) # particles in a cell, N_p
     dimension: int = setting(2, integer=True, low=1, slider=(1, 3, 1)) # dimensions d
     potential: object = setting( # a potential of chapter 1, or your own
-        ModifiedLennardJones(), free=True)
+        ModifiedLennardJones(), free=True, choices=POTENTIALS)
     width: float | tuple[float, float] = setting( # width of the cell, or (low, high), in R_c
         5.0, above=0, several="range", slider=(2.5, 10, 0.1))
     n_widths: int = setting( # number of widths, equally spaced from low to high

@@ -70,7 +70,7 @@ WORDS = {"proximity": ProximityEigenvalues, "symmetry": SymmetryFunctions,
          "distances": RelativeDistances}
 USUAL = dict(orders=(-2, -3), R_0p=3.0) # of proximity matrices, where nothing is said
 
-# %% ../nbs/07a_training.ipynb #cb8acc4dc
+# %% ../nbs/07a_training.ipynb #cb777ab38
 def words_of_inputs() -> dict: # word -> class
     "The words for descriptors; one of your own is called by the name of its class."
     found = dict(WORDS)
@@ -78,6 +78,11 @@ def words_of_inputs() -> dict: # word -> class
         if DESCRIPTORS[name] not in WORDS.values():
             found[name] = DESCRIPTORS[name]
     return found
+
+class _Words:
+    "The words for descriptors, those that are known when they are asked for."
+    def __iter__(self):
+        return iter(words_of_inputs())
 
 def descriptor_for(
     inputs: str | Descriptor, # a word, or a descriptor
@@ -135,7 +140,7 @@ def _check_inputs(inputs):
     if inputs not in words:
         raise ValueError(f"inputs must be one of {', '.join(words)}; got {inputs!r}")
 
-# %% ../nbs/07a_training.ipynb #c78feb96e
+# %% ../nbs/07a_training.ipynb #ca33906e8
 class InputSettings(Settings):
     "Settings of which inputs, orders and R_0p are one descriptor."
     def __post_init__(self):
@@ -172,7 +177,8 @@ class InputSettings(Settings):
 class TrainingSpec(InputSettings):
     "How a network is made and trained. `dataclasses.replace` changes single settings."
     inputs: str | Descriptor = setting(
-        "proximity", free=True) # proximity (eigenvalues), symmetry, distances, or a Descriptor
+        "proximity", free=True,
+        choices=_Words()) # proximity (eigenvalues), symmetry, distances, or a Descriptor
     orders: tuple | None = setting(
         None, free=True) # orders of proximity matrices or distances; None: (-2, -3)
     R_0p: float | tuple | None = setting(

@@ -15,8 +15,9 @@ import numpy as np
 import pes_toy as pt
 from pes_toy.energy import plain_energy
 
-ENERGIES = ("E_c", "D_e", "epsilon")
-LENGTHS = ("R_c", "R_0", "r_m", "r_e")
+# the powers of energy and length in each parameter; that of a new name goes here
+UNITS = dict(E_c=(1, 0), D_e=(1, 0), epsilon=(1, 0), k_e=(1, -2), n=(0, 0))
+UNITS |= dict.fromkeys(("R_c", "R_0", "r_m", "r_e"), (0, 1))
 
 
 def triangles(potential, n=500, seed=0):
@@ -92,8 +93,12 @@ def check_scaling(potential):
     names = [f.name for f in dataclasses.fields(potential)] if is_settings(potential) else []
     if not names:
         return
-    factors = dict.fromkeys(ENERGIES, 2.0) | dict.fromkeys(LENGTHS, 3.0) | dict(k_e=2.0 / 9.0)
-    changed = {name: getattr(potential, name) * factors.get(name, 1.0) for name in names}
+    missing = [name for name in names if name not in UNITS]
+    assert not missing, f"say in UNITS which powers of energy and length {missing} have"
+    changed = {}
+    for name in names:
+        energy, length = UNITS[name]
+        changed[name] = getattr(potential, name) * 2.0**energy * 3.0**length
     other = dataclasses.replace(potential, **changed)
     sides = triangles(potential)
     twice = 2 * potential.triplet(*sides)

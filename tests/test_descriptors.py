@@ -22,7 +22,7 @@ EIGENVALUES = [
     ds.ProximityEigenvalues(R_0p=3.0),
     ds.ProximityEigenvalues((-2, -3.5, -6, -2), (3, 4, 2.2, 6)),
 ]
-LOCAL = [SymmetryFunctions(), SymmetryFunctions(third_side=False, cutoff=2.0)]
+OTHERS = [SymmetryFunctions(), SymmetryFunctions(third_side=False, cutoff=2.0)]
 SHAPES = [(N, d) for d in (1, 2, 3) for N in range(1, 7)]
 LARGE = [(15, 2), (16, 2), (17, 3)]  # both sides of the limit where LAPACK takes over
 HEAVY = ("tensorflow", "sklearn", "pandas", "matplotlib", "ipywidgets")
@@ -48,7 +48,7 @@ class Dense(ds.Descriptor):
         return bumps.sum(axis=(2, 3))[:, :, None]
 
 
-EVERY = [*EIGENVALUES, *LOCAL, ds.RelativeDistances(), Dense()]
+EVERY = [*EIGENVALUES, *OTHERS, ds.RelativeDistances(), Dense()]
 
 
 def of_each_order(values, N):
@@ -77,7 +77,7 @@ def battery(descriptor, x, w):
 
 
 @pytest.mark.parametrize("N,d", SHAPES)
-@pytest.mark.parametrize("descriptor", [*EIGENVALUES, *LOCAL], ids=name)
+@pytest.mark.parametrize("descriptor", [*EIGENVALUES, *OTHERS], ids=name)
 def test_battery(descriptor, N, d):
     battery(descriptor, *spaced(N, d, 10, np.random.default_rng(N + 10 * d)))
 
@@ -118,7 +118,7 @@ def test_relative_distances():
 
 def test_particles_in_one_place_are_refused_everywhere():
     x = np.array([[[1.0, 2.0], [3.0, 1.0], [1.0, 2.0]]])
-    for descriptor in (*EIGENVALUES, *LOCAL, ds.RelativeDistances((-1,)), ds.RelativeDistances()):
+    for descriptor in (*EIGENVALUES, *OTHERS, ds.RelativeDistances((-1,)), ds.RelativeDistances()):
         K = descriptor.n_inputs(3, 2)
         g = np.ones((1, 3, K) if descriptor.local else (1, K))
         with pytest.raises(ValueError, match="0 and 2 of configuration 0 coincide"):

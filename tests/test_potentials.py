@@ -110,7 +110,7 @@ ALL = BUILT_IN + OTHER_PARAMETERS + OWN
 def test_the_battery_meets_all_that_are_built_in():
     ours = {p.name for p in BUILT_IN if type(p).__module__.startswith("pes_toy.")}
     public = {"Morse", "LennardJones", "AreaPair", "AreaPerimeter", "PairArea"}
-    assert ours == public | {"ModifiedLennardJones"}
+    assert ours >= public | {"ModifiedLennardJones"}
     assert "Basin" in {p.name for p in BUILT_IN}
 
 

@@ -2,7 +2,11 @@
 import numpy as np
 import pes_toy as pt
 import pytest
+from battery_relaxers import check_relaxer
 from databases import make
+from pes_toy.base.registry import RELAXERS
+from pes_toy.engine.streams import uniforms
+from pes_toy.relaxation import Relaxer
 
 
 Y = 2.0**-6  # of equation 10 at its end, R_0 = 2
@@ -65,3 +69,20 @@ def test_fire_survives_overflow():
     x = np.random.default_rng(0).uniform(0, 12, (30, 2))
     with pytest.raises(ValueError, match="too large"):
         pt.relax(x, 12.0, steep, relaxer="fire", epochs=20)
+
+
+class Shake(Relaxer, name="shake"):
+    "A user's own: random steps, all kept."
+
+    accepts = False
+
+    @staticmethod
+    def run(batch, potential, recipe, draw_of, workers):
+        for m, x in enumerate(batch.x):
+            u = uniforms(draw_of.seed, draw_of.share, draw_of.first + m, recipe.epochs * x.size)
+            x += recipe.max_delta * (2 * u.reshape(-1, *x.shape) - 1).sum(axis=0)
+
+
+@pytest.mark.parametrize("name", RELAXERS.names())
+def test_the_battery(name):
+    check_relaxer(name)

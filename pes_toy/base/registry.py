@@ -59,8 +59,8 @@ class Registry:
 def _is_ours(thing):
     return thing.__module__.startswith("pes_toy.")
 
-# %% ../../nbs/base/registry.ipynb #cda4a2ba2
+# %% ../../nbs/base/registry.ipynb #c8bf6eb7b
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
-DESCRIPTORS = Registry("descriptor", ("descriptors",))
+DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
 MODELS = Registry("model", ("training", "scores"))

@@ -20,7 +20,7 @@ from .show import Shown
 # %% auto #0
 __all__ = ['Limits', 'setting', 'Described', 'described', 'Settings']
 
-# %% ../../nbs/base/settings.ipynb #c04b15768
+# %% ../../nbs/base/settings.ipynb #c6492a89e
 @dataclass(frozen=True)
 class Limits:
     "What a setting may be."
@@ -28,7 +28,7 @@ class Limits:
     low: float | None = None # smallest allowed value
     high: float | None = None # largest allowed value
     above: float | None = None # must be strictly larger than this
-    choices: tuple = () # the words that are allowed
+    choices: tuple = () # the words that are allowed; where `free`, those that have a meaning
     flag: bool = False # True or False
     optional: bool = False # may be None
     several: str = "" # "": one value; "many": one or a tuple; "range": one or (low, high)

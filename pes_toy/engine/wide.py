@@ -16,7 +16,7 @@ from .streams import State, draw, streams
 # %% auto #0
 __all__ = ['BY_SUM', 'Pairs', 'Triples', 'Flat', 'Nine', 'Choice', 'Bits', 'Room', 'descend_wide']
 
-# %% ../../nbs/engine/wide.ipynb #cfec9eff3
+# %% ../../nbs/engine/wide.ipynb #cd9eead42
 class Pairs(NamedTuple):
     "Pairs: four distances, the shorter way along x and along y first; last the energy."
     near: np.ndarray # (N - 1, 5 LANES) from the proposed place
@@ -82,9 +82,12 @@ def _room_of(N):
     nine = Nine(np.ones(4 * m), np.zeros(m + 1, np.uint32))
     choice = Choice(np.empty(LANES), np.empty(LANES), np.empty(5 * LANES, np.int64),
                     np.empty(LANES, np.int64))
-    bits = Bits(places.pos.view(np.int64), places.new.view(np.int64),
-                pairs.near.view(np.int64), pairs.far.view(np.int64),
-                triples.v.view(np.int64), triples.e.view(np.int64))
+    bits = Bits(places.pos.view(np.int64),
+                places.new.view(np.int64),
+                pairs.near.view(np.int64),
+                pairs.far.view(np.int64),
+                triples.v.view(np.int64),
+                triples.e.view(np.int64))
     return Room(streams(LANES), places, pairs, triples, flat, nine, choice, bits)
 
 # %% ../../nbs/engine/wide.ipynb #ccf149095
@@ -204,7 +207,7 @@ def _value_of_sum(q, flat, n):
 
 BY_SUM = {_keep_triangle: _keep_sum, _copy_triangle: _copy_sum, _value_of_triangle: _value_of_sum}
 
-# %% ../../nbs/engine/wide.ipynb #c81a55bc0
+# %% ../../nbs/engine/wide.ipynb #c822d3ef3
 @kernel(inline=True)
 def _choose(w, pairs, a, b, jk, l):
     "What the sides of the nine triangles of a lane are chosen from: p to j, p to k, j to k."
@@ -213,12 +216,19 @@ def _choose(w, pairs, a, b, jk, l):
     v = pairs.ahead[a, 5 * L + l]
     s = pairs.ahead[b, 4 * L + l]
     t = pairs.ahead[b, 5 * L + l]
-    f = _ways(pairs.ahead[a, l], pairs.ahead[a, L + l], pairs.ahead[a, 2 * L + l],
+    f = _ways(pairs.ahead[a, l],
+              pairs.ahead[a, L + l],
+              pairs.ahead[a, 2 * L + l],
               pairs.ahead[a, 3 * L + l], s < u, t < v)
-    g = _ways(pairs.ahead[b, l], pairs.ahead[b, L + l], pairs.ahead[b, 2 * L + l],
+    g = _ways(pairs.ahead[b, l],
+              pairs.ahead[b, L + l],
+              pairs.ahead[b, 2 * L + l],
               pairs.ahead[b, 3 * L + l], s >= u, t >= v)
-    h = _opposite_ways(pairs.far[jk, l], pairs.far[jk, L + l], pairs.far[jk, 2 * L + l],
-                       pairs.far[jk, 3 * L + l], abs(s - u) > 0.5 * w, abs(t - v) > 0.5 * w)
+    h = _opposite_ways(pairs.far[jk, l],
+                       pairs.far[jk, L + l],
+                       pairs.far[jk, 2 * L + l],
+                       pairs.far[jk, 3 * L + l],
+                       abs(s - u) > 0.5 * w, abs(t - v) > 0.5 * w)
     return f, g, h
 
 @kernel(inline=True)
