@@ -77,7 +77,7 @@ def plain_relax(
             x, old, kept[epoch, p] = new, there, 1
     return x, kept.mean(axis=1)
 
-# %% ../nbs/04_relaxation.ipynb #c5c96b1ca
+# %% ../nbs/04_relaxation.ipynb #cb7e05cd2
 @dataclass(frozen=True)
 class Recipe:
     "How configurations are relaxed."
@@ -92,7 +92,6 @@ class Relaxer:
     protocols = ("exact", "thesis") # for which it can be used
     forces = False # does it need forces?
     accepts = True # does it accept or refuse steps?
-    draws = False # does `run` draw the starting positions itself, where draw_of.random_start?
 
     def __init_subclass__(cls, name: str | None = None, **more):
         super().__init_subclass__(**more)
@@ -103,16 +102,15 @@ class Relaxer:
         batch: object, # Batch: configurations, and room for what is told of them
         potential: object, # a potential
         recipe: Recipe, # what to do
-        draw_of: Draw, # random streams; see `uniforms` for the numbers of one
+        draw_of: Draw, # random streams, also for random starting positions
         workers: int | None, # threads
     ):
         "Relaxes batch.x in place."
         raise NotImplementedError("a relaxer needs a method run")
 
-# %% ../nbs/04_relaxation.ipynb #c1f545c54
+# %% ../nbs/04_relaxation.ipynb #c9ca3e60e
 class Descent(Relaxer, name="descent"):
     "Random steps that do not raise the energy: the relaxer of the thesis."
-    draws = True
 
     @staticmethod
     def run(batch, potential, recipe, draw_of, workers):
@@ -128,7 +126,6 @@ class Fire(Relaxer, name="fire"):
     protocols = ("exact",)
     forces = True
     accepts = False
-    draws = True
 
     @staticmethod
     def run(batch, potential, recipe, draw_of, workers):
@@ -144,7 +141,7 @@ class Fire(Relaxer, name="fire"):
             in_threads(lambda which: run(batch, which, u, steps, draw_of, images),
                        np.flatnonzero(deep == depth), workers, 8)
 
-# %% ../nbs/04_relaxation.ipynb #c339a9c15
+# %% ../nbs/04_relaxation.ipynb #c7be96287
 def relax_batch(
     x: np.ndarray, # (M, N, d), relaxed in place
     w: np.ndarray, # (M,)
@@ -156,19 +153,8 @@ def relax_batch(
 ) -> tuple: # accepted steps (M, epochs) or (M, 0); the last 64 as bits (M,); energies, or nan (M,)
     "Relaxes configurations; what databases are made with."
     batch = batch_of(x, w, recipe.epochs if history else 0)
-    kind = RELAXERS[recipe.relaxer]
-    if draw_of.random_start and not kind.draws: draw_of = _drawn(batch, draw_of)
-    kind.run(batch, potential, recipe, draw_of, workers)
+    RELAXERS[recipe.relaxer].run(batch, potential, recipe, draw_of, workers)
     return batch.accepted, batch.bits, batch.energy
-
-STARTED = 1 << 41 # to the share of streams whose first numbers are starting positions already
-
-def _drawn(batch, draw_of):
-    "Draws the starting positions; other streams for the steps."
-    for m, (x, w) in enumerate(zip(batch.x, batch.width)):
-        u = uniforms(draw_of.seed, draw_of.share, draw_of.first + m, x.size)
-        x[:] = u.reshape(x.shape) * w
-    return draw_of._replace(share=draw_of.share + STARTED, random_start=False)
 
 def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
     "Settings of a relaxation, or an error that says what is wrong with them."
