@@ -159,7 +159,7 @@ def triangle_in_space(
     v = energies_of(potential, w / 2 + r[:, None, None] * CORNERS, w, depth, 1, protocol)
     triangle = potential.triplet_weight * potential.triplet(r, r, r)
     six = 6 * (triangle + potential.pair_weight * potential.pair(r))
-    lines = {"in the cell": 3 * v, "six times the single one": six}
+    lines = {"in the cell": 3 * v, "6 × single": six}
     quiet = v.min() > -100 * E and np.median(v) < 100 * E
     shown = (-9 * E, 12 * E) if quiet else (-100 * E, 1000 * np.median(v))
     return Curve("triangle in a large space", r, lines, "side ($R_c$)", "total energy ($E_c$)",

@@ -178,7 +178,7 @@ try: pes_toy.load_network(sys.argv[1])
 except ValueError as error: print(error)""",
         path,
     )
-    assert "'Waves' is unknown" in said and "define or import your own class first" in said
+    assert "got 'Waves'. One of your own must be defined or imported first" in said
 
 
 def test_every_flipped_bit_is_refused_or_harmless(tmp_path):

@@ -91,7 +91,7 @@ def test_specifications_have_one_form():
     )
     with pytest.raises(ValueError, match="'layers' is no setting"):
         TrainingSpec.from_dict(dict(layers=3))
-    with pytest.raises(ValueError, match="define or import your own class"):
+    with pytest.raises(ValueError, match="must be defined or imported first"):
         TrainingSpec.from_dict(dict(inputs=dict(type="Unheard")))
     with pytest.raises(TypeError, match="a Descriptor"):
         TrainingSpec(inputs=Waves)
