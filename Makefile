@@ -25,7 +25,7 @@ demo: $(NETWORKS) ## make a database with the thesis's settings, train a network
 test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
 	rm -rf build/lib build/bdist.* build/installed
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/installed .
-	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest ../tests $(ARGS)
+	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest -n 2 --dist loadfile ../tests $(ARGS)
 
 lab: $(DEV) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs $(ARGS)

@@ -39,6 +39,8 @@ def pytest_runtest_protocol(item):
     if getattr(session, "heading", None) != heading:
         session.heading = heading
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:  # in one of several processes
+            return
         reporter.ensure_newline()
         reporter.section(heading, sep="-")
 
