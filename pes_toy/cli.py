@@ -566,7 +566,7 @@ def main(
         except KeyboardInterrupt as stop:
             print(f"stopped; {str(stop) or 'nothing was written'}", file=sys.stderr)
             return 130
-        except BrokenPipeError: # `| head` has seen enough
+        except BrokenPipeError: # | head has seen enough
             sys.stdout = open(os.devnull, "w")
             return 1
         except (ValueError, TypeError, OSError, ImportError) as error:

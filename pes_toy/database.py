@@ -119,9 +119,9 @@ def from_arrays(
     cls: Database,
     positions: np.ndarray, # (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
-    energy=None, # (M,) energies per particle, in E_c; None: computed with `potential`
+    energy=None, # (M,) energies per particle, in E_c; None: computed with potential
     *,
-    forces=None, # (M, N, d), in E_c/R_c; None: computed if `potential` is given
+    forces=None, # (M, N, d), in E_c/R_c; None: computed if a potential is given
     potential=None, # computes what is missing
     depth=None, # of the energies: one number for what is computed, or a column (M,)
     **columns, # acceptance, epochs, index, subset, extra
@@ -407,7 +407,7 @@ def plot_widths(
 @patch
 def plot_gallery(
     self: Database,
-    rows=None, # which configurations; None: `n` at random
+    rows=None, # which configurations; None: n at random
     n: int = 8, # how many at random
     depth: int = 1, # of the cells of images that are drawn
     seed: int = 0, # of the choice

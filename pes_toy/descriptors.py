@@ -440,7 +440,7 @@ def prepare(
     database: Database, # the database
     descriptor: Descriptor = ProximityEigenvalues(), # what to compute
     *,
-    name: str = "inputs", # of the column in `extra`
+    name: str = "inputs", # of the column in extra
     progress: bool = True, # show a progress bar
 ) -> Database: # the same rows with the inputs added; the database given stays as it is
     "Add inputs to a database, with their settings."
@@ -459,7 +459,7 @@ def prepare(
 def inputs_of(
     database: Database, # a prepared database
     descriptor: Descriptor | None = None, # what the inputs must be; None: whatever is stored
-    name: str = "inputs", # of the column in `extra`
+    name: str = "inputs", # of the column in extra
 ) -> np.ndarray: # (M, K), or (M, N, K) for a local descriptor
     "The stored inputs in their shape. Raises ValueError where they are missing or others."
     stored = database.about.get("inputs", {}).get(name)

@@ -38,7 +38,7 @@ def fit(
     if isinstance(spec, BaselineSpec): return fit_baseline(database, spec)
     if isinstance(spec, TrainingSpec): return train(database, spec, progress=False)
     model = spec.fit(database)
-    if "database" not in model.about: # what the warnings of `score` and the drag must know
+    if "database" not in model.about: # what the warnings of score and the drag must know
         model.about = {**facts_about(database), **model.about}
         model.truth = own_truth(database)
     return model

@@ -195,7 +195,7 @@ def generate(
     *,
     workers: int | None = None, # threads; None: all cores. The database does not depend on it
     progress: bool = True, # print an estimate and show a progress bar
-) -> Database: # the database, with `spec` attached
+) -> Database: # the database, with spec attached
     "Make a database. Raises ValueError when `max_energy` is almost never met."
     _check_spec(spec)
     n_workers(workers)

@@ -120,7 +120,7 @@ def draw_forces(
     forces: np.ndarray, # (N, 2)
     width: float, # of the cell
     longest: float = 0.3, # length of the longest arrow, in widths
-    **style, # of the arrows, as `Axes.quiver` takes it
+    **style, # of the arrows, as Axes.quiver takes it
 ):
     "Arrows for forces, to scale among each other."
     largest = np.linalg.norm(forces, axis=-1).max()

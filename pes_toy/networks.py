@@ -320,7 +320,7 @@ def plot_history(self: Network,
 
 # %% ../nbs/07_networks.ipynb #c2f388562
 def truth_of(
-    network: Predictor, # whose `about` says what it was trained on
+    network: Predictor, # whose about says what it was trained on
     potential=None, # the truth, if it is to be another
 ) -> tuple: # potential, depth, protocol
     "Potential, depth and protocol of the energies that a network was trained on."
@@ -409,7 +409,7 @@ def drag(self: Predictor,
 @patch
 def plot_drag(self: Predictor,
     axs=None, # two matplotlib Axes; None: a new figure
-    **settings, # of `drag`
+    **settings, # of drag
 ): # the two Axes
     "The drag test, drawn."
     return self.drag(**settings).plot(axs)
@@ -485,8 +485,8 @@ def parts(self: Predictor) -> tuple: # a dictionary of plain settings, and one o
 
 @patch(cls_method=True)
 def from_parts(cls: Predictor,
-    settings: dict, # of `parts`
-    arrays: dict, # of `parts`
+    settings: dict, # of parts
+    arrays: dict, # of parts
 ): # the model
     "The model of these parts."
     raise NotImplementedError(f"{cls.__name__} must define from_parts(settings, arrays)")
@@ -509,7 +509,7 @@ def save(self: Predictor,
     return path
 
 def load_network(
-    path, # a file of `save`
+    path, # a file of save
 ) -> Predictor: # the model: a Network, or one of your own whose class is defined or imported
     "Read a model. A file of another format, damaged or cut short, is a ValueError."
     path = _network_path(path)

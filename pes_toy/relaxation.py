@@ -92,7 +92,7 @@ class Relaxer:
     protocols = ("exact", "thesis") # for which it can be used
     forces = False # does it need forces?
     accepts = True # does it accept or refuse steps?
-    draws = False # does `run` draw the starting positions itself, where draw_of.random_start?
+    draws = False # does run draw the starting positions itself, where draw_of.random_start?
 
     def __init_subclass__(cls, name: str | None = None, **more):
         super().__init_subclass__(**more)
@@ -103,7 +103,7 @@ class Relaxer:
         batch: object, # Batch: configurations, and room for what is told of them
         potential: object, # a potential
         recipe: Recipe, # what to do
-        draw_of: Draw, # random streams; see `uniforms` for the numbers of one
+        draw_of: Draw, # random streams; see uniforms for the numbers of one
         workers: int | None, # threads
     ):
         "Relaxes batch.x in place."

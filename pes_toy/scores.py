@@ -266,8 +266,8 @@ def parts(self: Baseline) -> tuple: # a dictionary of plain settings, and one of
 
 @patch(cls_method=True)
 def from_parts(cls: Baseline,
-    settings: dict, # of `parts`
-    arrays: dict, # of `parts`
+    settings: dict, # of parts
+    arrays: dict, # of parts
 ) -> Baseline:
     "The baseline that a file holds."
     spec = BaselineSpec.from_dict(settings["spec"])
@@ -434,8 +434,8 @@ def parts(self: Average) -> tuple: # a dictionary of plain settings, and one of 
 
 @patch(cls_method=True)
 def from_parts(cls: Average,
-    settings: dict, # of `parts`
-    arrays: dict, # of `parts`
+    settings: dict, # of parts
+    arrays: dict, # of parts
 ) -> Average:
     "The mean that a file holds."
     members = []

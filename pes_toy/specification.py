@@ -117,7 +117,7 @@ def shares(self: DatabaseSpec) -> list[Share]:
 def to_draw(
     self: DatabaseSpec,
     share: Share, # one of its shares
-) -> int: # configurations below `max_energy` that are needed
+) -> int: # configurations below max_energy that are needed
     "How many configurations fill a share before its highest energies are cut."
     return math.ceil(share.count / self.keep)
 
@@ -208,7 +208,7 @@ def to_dict(self: DatabaseSpec) -> dict:
 @patch(cls_method=True)
 def from_dict(
     cls: DatabaseSpec,
-    settings: dict, # plain values, as `to_dict` gives them; the potential may be one itself
+    settings: dict, # plain values, as to_dict gives them; the potential may be one itself
 ) -> DatabaseSpec: # the specification
     "The specification from such a dictionary; unknown names raise."
     known = [field.name for field in dataclasses.fields(cls)]

@@ -41,7 +41,7 @@ def plain_training(
     rate: float = 0.03, # of learning
     steps: int = 5000, # downhill, all rows at once
     seed: int = 0, # of the first weights
-) -> tuple[list, list]: # weights as `plain_network` wants them, and the loss before every step
+) -> tuple[list, list]: # weights as plain_network wants them, and the loss before every step
     "Gradient descent on the mean squared error of a network with one hidden layer of softplus."
     rng = np.random.default_rng(seed)
     W = rng.normal(size=(values.shape[1], hidden))
@@ -92,7 +92,7 @@ def descriptor_for(
     "One descriptor from the three settings, or an error that says which of them makes no sense."
     _check_inputs(inputs)
     given = {"orders": orders, "R_0p": R_0p}
-    if inputs != "proximity": # what `dataclasses.replace` carries along means nothing for others
+    if inputs != "proximity": # what dataclasses.replace carries along means nothing for others
         given = {k: None if _is_usual(k, v) else v for k, v in given.items()}
     given = {k: v for k, v in given.items() if v is not None}
     if isinstance(inputs, Descriptor):
@@ -159,7 +159,7 @@ class InputSettings(Settings):
 
     @classmethod
     def from_dict(cls,
-        settings: dict, # of `to_dict`
+        settings: dict, # of to_dict
     ): # the specification
         "The specification with these settings."
         known = [field.name for field in dataclasses.fields(cls)]
@@ -540,7 +540,7 @@ def train(
 
 def facts_about(
     database: Database, # what a model was trained on
-) -> dict: # plain values, for `about`
+) -> dict: # plain values, for about
     "What a model should remember of its database, for the drag and for warnings elsewhere."
     return dict(
         database=None if database.spec is None else database.spec.to_dict(),
@@ -565,8 +565,8 @@ def keras_model(self: Network): # a Keras model
 
 @patch(cls_method=True)
 def from_parts(cls: Network,
-    settings: dict, # of `parts`
-    arrays: dict, # of `parts`
+    settings: dict, # of parts
+    arrays: dict, # of parts
 ): # the network
     "The network that a file holds."
     settings = dict(settings)

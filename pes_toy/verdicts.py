@@ -28,7 +28,7 @@ __all__ = ['RAYS', 'PROPERTIES', 'PROTOCOLS', 'THESIS_VERDICTS', 'Verdict', 'con
 class Verdict:
     "Whether a potential has a property, with the number and the curve behind it."
     holds: bool # the verdict
-    number: float # what it was decided on; `reason` says what it is
+    number: float # what it was decided on; reason says what it is
     reason: str # one sentence
     curve: Curve # the figure behind it
 

@@ -28,7 +28,7 @@ class Limits:
     low: float | None = None # smallest allowed value
     high: float | None = None # largest allowed value
     above: float | None = None # must be strictly larger than this
-    choices: tuple = () # the words that are allowed; where `free`, those that have a meaning
+    choices: tuple = () # the words that are allowed; where free, those that have a meaning
     flag: bool = False # True or False
     optional: bool = False # may be None
     several: str = "" # "": one value; "many": one or a tuple; "range": one or (low, high)
@@ -42,7 +42,7 @@ class Limits:
 
 def setting(
     default, # the value if none is given
-    **limits, # see `Limits`
+    **limits, # see Limits
 ): # a field of a dataclass
     "A field with limits. Its meaning stands in the comment behind it."
     return dataclasses.field(default=default, metadata={"limits": Limits(**limits)})

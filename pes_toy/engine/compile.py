@@ -146,7 +146,7 @@ def specialise(
     exchanged: dict, # {kernel: the function in its place}
     made: dict | None = None, # what was made before with the same exchange; is added to
     variant: str = "", # name of the exchange on disk; "": compile in each process
-): # the kernel that calls the other functions; `entry` itself where it calls none of them
+): # the kernel that calls the other functions; entry itself where it calls none of them
     "The same kernel on other functions, however deep it calls them."
     made = {} if made is None else made
     if entry in exchanged: return exchanged[entry]
@@ -180,7 +180,7 @@ def _copy(entry, scope, variant):
 
 # %% ../../nbs/engine/compile.ipynb #ccd68cf2c
 def for_potential(
-    entry, # a kernel that calls the functions of `engine.potentials`
+    entry, # a kernel that calls the functions of engine.potentials
     potential, # a potential
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."

@@ -181,7 +181,7 @@ def _eigenvalues_by_lapack(task, which, out):
 
 # %% ../../nbs/engine/eigen.ipynb #c92d15933
 def batch_eigenvalues(
-    task, # from `proximity_task`
+    task, # from proximity_task
     out: np.ndarray, # (M, orders * N) for the result
     workers: int | None, # threads; None: all cores
 ):
@@ -397,7 +397,7 @@ def _gradients_by_lapack(task, which, wanted):
 
 # %% ../../nbs/engine/eigen.ipynb #c9f3d2d38
 def batch_gradients(
-    task, # from `proximity_task`
+    task, # from proximity_task
     wanted: Wanted, # zeros, for the results
     workers: int | None, # threads; None: all cores
 ):

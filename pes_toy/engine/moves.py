@@ -34,7 +34,7 @@ class Points(NamedTuple):
     "Where particles are; coordinates of missing axes are zero."
     at: np.ndarray # (N, dims) positions that do not jump at the border, then (N, dims) stale images
     listed: np.ndarray # (N, dims) where they were when the lists were made
-    turns: np.ndarray # (N, dims) widths between `at` and the position in the cell
+    turns: np.ndarray # (N, dims) widths between at and the position in the cell
     shifts: np.ndarray # (cells, dims)
     new: np.ndarray # (dims,) the proposed place
     turned: np.ndarray # (dims,) its turns

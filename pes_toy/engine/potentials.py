@@ -196,7 +196,7 @@ def exchange(
     triplet=None, # V_3(a, b, c), or nothing
     pair_derivative=None, # dV_2/dr, or nothing
     triplet_derivative=None, # dV_3/da, or nothing
-) -> tuple: # what `specialise` puts in the place of the four names; whether it is all compiled
+) -> tuple: # what specialise puts in the place of the four names; whether it is all compiled
     "Functions of one's own in the place of the four names."
     f2, fast2 = compiled_scalar(pair or _no_pair, 1)
     f3, fast3 = compiled_scalar(triplet or _no_triplet, 3)

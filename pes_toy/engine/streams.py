@@ -34,7 +34,7 @@ def plain_xoshiro(
     return out
 
 # %% ../../nbs/engine/streams.ipynb #cd365acdb
-RELAX = 1 << 40 # the share from which `relax` takes its streams; databases use 0, 1, 2, ...
+RELAX = 1 << 40 # the share from which relax takes its streams; databases use 0, 1, 2, ...
 
 class Draw(NamedTuple):
     "The random streams of a batch: configuration m has the stream of (seed, share, first + m)."

@@ -480,9 +480,9 @@ def is_boxed(
     return np.asarray(widths) >= potential.reach
 
 def check_size(
-    depths: np.ndarray, # (M,) from `depths`
+    depths: np.ndarray, # (M,) from depths
     widths: np.ndarray, # (M,), in R_c
-    boxed: np.ndarray, # (M,) from `is_boxed`
+    boxed: np.ndarray, # (M,) from is_boxed
     N: int, # number of particles
     dimension: int, # number of dimensions
 ):

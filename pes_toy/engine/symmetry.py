@@ -25,7 +25,7 @@ class Functions(NamedTuple):
     radial: np.ndarray # (radial, 2) eta, R_s
     shapes: np.ndarray # (shells + turns, 2) eta, R_s of each shell; zeta, lambda of each turn
     shells: int # how many of them are shells
-    pairs: np.ndarray # (2, angular) shell and turn of each angular function, rows of `shapes`
+    pairs: np.ndarray # (2, angular) shell and turn of each angular function, rows of shapes
 
 @functools.lru_cache(64)
 def functions_of(
@@ -372,7 +372,7 @@ NO_CELLS = (np.empty((0, 3)), np.empty((0, 1), int))
 def batch_symmetry(
     x: np.ndarray, # (M, N, d), in R_c
     w: np.ndarray, # (M,), in R_c
-    functions: Functions, # from `functions_of`
+    functions: Functions, # from functions_of
     results: Results, # of zeros, for what is asked for
 ):
     "Symmetry functions of all configurations, or what is derived from them, in threads."
