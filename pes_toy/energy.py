@@ -10,7 +10,7 @@ import numpy as np
 from .base.checks import check_choice, check_configurations, check_number
 from .base.show import Shown
 from .engine.sums import evaluate
-from .lattice import cells, lattice_points
+from .lattice import lattice_points
 from .potentials import ModifiedLennardJones
 
 # %% auto #0

@@ -11,9 +11,8 @@ from .base.registry import RELAXERS
 from .base.show import Shown, axes_or_new
 from .base.jobs import in_threads
 from .energy import check_potential, check_protocol, plain_energy
-from .engine.compile import for_potential
 from .engine.descents import Case, descend
-from .engine.fire import fire
+from .engine.fire import fire_for
 from .engine.neighbours import check_apart
 from .engine.potentials import interaction_of
 from .engine.streams import RELAX, Draw, Images, Steps, batch_of, uniforms
@@ -22,7 +21,7 @@ from .lattice import cells, wrap
 from .potentials import ModifiedLennardJones
 
 # %% auto #0
-__all__ = ['plain_stale_energy', 'plain_relax', 'Recipe', 'Relaxer', 'Descent', 'Fire', 'Relaxation', 'relax']
+__all__ = ['plain_stale_energy', 'plain_relax', 'Relaxation', 'relax', 'Recipe', 'Relaxer', 'Descent', 'Fire']
 
 # %% ../nbs/04_relaxation.ipynb #cd90d3903
 def plain_stale_energy(
@@ -76,113 +75,6 @@ def plain_relax(
         if there <= old + 1e-13 * max(1, abs(old)): # a difference of rounding is none
             x, old, kept[epoch, p] = new, there, 1
     return x, kept.mean(axis=1)
-
-# %% ../nbs/04_relaxation.ipynb #c5c96b1ca
-@dataclass(frozen=True)
-class Recipe:
-    "How configurations are relaxed."
-    relaxer: str = "descent" # name of a relaxer
-    epochs: int = 40 # how often every particle may move
-    max_delta: float = 0.1 # longest step along each axis, in R_c
-    depth: int | None = None # depth of surrounding cells; None: as deep as the potential reaches
-    protocol: str = "exact" # "exact" or "thesis"
-
-class Relaxer:
-    "A way to relax. A subclass with a name is known by that name everywhere."
-    protocols = ("exact", "thesis") # for which it can be used
-    forces = False # does it need forces?
-    accepts = True # does it accept or refuse steps?
-    draws = False # does run draw the starting positions itself, where draw_of.random_start?
-
-    def __init_subclass__(cls, name: str | None = None, **more):
-        super().__init_subclass__(**more)
-        if name: RELAXERS.add(cls, name)
-
-    @staticmethod
-    def run(
-        batch: object, # Batch: configurations, and room for what is told of them
-        potential: object, # a potential
-        recipe: Recipe, # what to do
-        draw_of: Draw, # random streams; see uniforms for the numbers of one
-        workers: int | None, # threads
-    ):
-        "Relaxes batch.x in place."
-        raise NotImplementedError("a relaxer needs a method run")
-
-# %% ../nbs/04_relaxation.ipynb #c1f545c54
-class Descent(Relaxer, name="descent"):
-    "Random steps that do not raise the energy: the relaxer of the thesis."
-    draws = True
-
-    @staticmethod
-    def run(batch, potential, recipe, draw_of, workers):
-        M, N, d = batch.x.shape
-        deep = depths(potential, batch.width, recipe.depth, recipe.protocol)
-        check_size(deep, batch.width, np.zeros(M, bool), N, d)
-        case = Case(potential, N, d, recipe.protocol)
-        steps = Steps(recipe.epochs, recipe.max_delta)
-        descend(batch, case, steps, draw_of, deep, workers)
-
-class Fire(Relaxer, name="fire"):
-    "Particles that roll downhill: a gradient relaxer, as section 6.2 asks for."
-    protocols = ("exact",)
-    forces = True
-    accepts = False
-    draws = True
-
-    @staticmethod
-    def run(batch, potential, recipe, draw_of, workers):
-        M, N, d = batch.x.shape
-        deep = depths(potential, batch.width, recipe.depth, recipe.protocol)
-        check_size(deep, batch.width, is_boxed(potential, batch.width, N, d, "exact"), N, d)
-        if not ways_for(potential, d, "exact")[0].lists:
-            deep[:] = -1 # no images are listed
-        run, u = for_potential(fire, potential), interaction_of(potential)
-        steps = Steps(recipe.epochs, recipe.max_delta)
-        for depth in np.unique(deep):
-            images = Images(False, int(depth))
-            in_threads(lambda which: run(batch, which, u, steps, draw_of, images),
-                       np.flatnonzero(deep == depth), workers, 8)
-
-# %% ../nbs/04_relaxation.ipynb #c339a9c15
-def relax_batch(
-    x: np.ndarray, # (M, N, d), relaxed in place
-    w: np.ndarray, # (M,)
-    potential: object, # a potential
-    recipe: Recipe, # how
-    draw_of: Draw, # random streams
-    history: bool = False, # count accepted steps per epoch?
-    workers: int | None = None, # threads; None: all cores
-) -> tuple: # accepted steps (M, epochs) or (M, 0); the last 64 as bits (M,); energies, or nan (M,)
-    "Relaxes configurations; what databases are made with."
-    batch = batch_of(x, w, recipe.epochs if history else 0)
-    kind = RELAXERS[recipe.relaxer]
-    if draw_of.random_start and not kind.draws: draw_of = _drawn(batch, draw_of)
-    kind.run(batch, potential, recipe, draw_of, workers)
-    return batch.accepted, batch.bits, batch.energy
-
-STARTED = 1 << 41 # to the share of streams whose first numbers are starting positions already
-
-def _drawn(batch, draw_of):
-    "Draws the starting positions; other streams for the steps."
-    for m, (x, w) in enumerate(zip(batch.x, batch.width)):
-        u = uniforms(draw_of.seed, draw_of.share, draw_of.first + m, x.size)
-        x[:] = u.reshape(x.shape) * w
-    return draw_of._replace(share=draw_of.share + STARTED, random_start=False)
-
-def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
-    "Settings of a relaxation, or an error that says what is wrong with them."
-    kind = RELAXERS[relaxer]
-    if protocol not in kind.protocols:
-        why = " needs forces, which exist in protocol 'exact' only;" if kind.forces else ":"
-        raise ValueError(f"relaxer {relaxer!r}{why} use relaxer='descent' or "
-                         f"protocol={kind.protocols[0]!r}")
-    epochs = check_number("epochs", epochs, integer=True, low=0)
-    max_delta = check_number("max_delta", max_delta, above=0)
-    if len(widths) and max_delta > np.min(widths):
-        raise ValueError(f"max_delta must not exceed the width of the cell, {np.min(widths):.6g}, "
-                         f"got {max_delta}; a longer step would leave the neighbouring cell")
-    return epochs, max_delta, check_number("seed", seed, integer=True, low=0, high=2**63 - 1)
 
 # %% ../nbs/04_relaxation.ipynb #ce90ad9f9
 @dataclass(frozen=True)
@@ -266,3 +158,110 @@ def relax(
     if not RELAXERS[relaxer].accepts: rate = np.full(accepted.shape, np.nan)
     if single: return Relaxation(x[0], w[0], float(energy[0]), rate[0], relaxer, protocol)
     return Relaxation(x, w, energy, rate, relaxer, protocol)
+
+# %% ../nbs/04_relaxation.ipynb #b798d51d
+@dataclass(frozen=True)
+class Recipe:
+    "How configurations are relaxed."
+    relaxer: str = "descent" # name of a relaxer
+    epochs: int = 40 # how often every particle may move
+    max_delta: float = 0.1 # longest step along each axis, in R_c
+    depth: int | None = None # depth of surrounding cells; None: as deep as the potential reaches
+    protocol: str = "exact" # "exact" or "thesis"
+
+class Relaxer:
+    "A way to relax. A subclass with a name is known by that name everywhere."
+    protocols = ("exact", "thesis") # for which it can be used
+    forces = False # does it need forces?
+    accepts = False # does it choose among steps, and say in batch.accepted and batch.bits which?
+    draws = False # does run draw the starting positions itself, where draw_of.random_start?
+
+    def __init_subclass__(cls, name: str | None = None, **more):
+        super().__init_subclass__(**more)
+        if name: RELAXERS.add(cls, name)
+
+    @staticmethod
+    def run(
+        batch: object, # Batch: configurations, and room for what is told of them
+        potential: object, # a potential
+        recipe: Recipe, # what to do
+        draw_of: Draw, # random streams; see uniforms for the numbers of one
+        workers: int | None, # threads
+    ):
+        "Relaxes batch.x in place."
+        raise NotImplementedError("a relaxer needs a method run")
+
+# %% ../nbs/04_relaxation.ipynb #bd3bafc9
+class Descent(Relaxer, name="descent"):
+    "Random steps that do not raise the energy: the relaxer of the thesis."
+    accepts = True
+    draws = True
+
+    @staticmethod
+    def run(batch, potential, recipe, draw_of, workers):
+        M, N, d = batch.x.shape
+        deep = depths(potential, batch.width, recipe.depth, recipe.protocol)
+        check_size(deep, batch.width, np.zeros(M, bool), N, d)
+        case = Case(potential, N, d, recipe.protocol)
+        steps = Steps(recipe.epochs, recipe.max_delta)
+        descend(batch, case, steps, draw_of, deep, workers)
+
+class Fire(Relaxer, name="fire"):
+    "Particles that roll downhill: a gradient relaxer, as section 6.2 asks for."
+    protocols = ("exact",)
+    forces = True
+    draws = True
+
+    @staticmethod
+    def run(batch, potential, recipe, draw_of, workers):
+        M, N, d = batch.x.shape
+        deep = depths(potential, batch.width, recipe.depth, recipe.protocol)
+        check_size(deep, batch.width, is_boxed(potential, batch.width, N, d, "exact"), N, d)
+        listed = ways_for(potential, d, "exact")[0].lists
+        if not listed: deep[:] = -1
+        run, u = fire_for(potential, listed), interaction_of(potential)
+        steps = Steps(recipe.epochs, recipe.max_delta)
+        for depth in np.unique(deep):
+            images = Images(False, int(depth))
+            in_threads(lambda which: run(batch, which, u, steps, draw_of, images),
+                       np.flatnonzero(deep == depth), workers, 8)
+
+# %% ../nbs/04_relaxation.ipynb #c339a9c15
+def relax_batch(
+    x: np.ndarray, # (M, N, d), relaxed in place
+    w: np.ndarray, # (M,)
+    potential: object, # a potential
+    recipe: Recipe, # how
+    draw_of: Draw, # random streams
+    history: bool = False, # count accepted steps per epoch?
+    workers: int | None = None, # threads; None: all cores
+) -> tuple: # accepted steps (M, epochs) or (M, 0); the last 64 as bits (M,); energies, or nan (M,)
+    "Relaxes configurations; what databases are made with."
+    batch = batch_of(x, w, recipe.epochs if history else 0)
+    kind = RELAXERS[recipe.relaxer]
+    if draw_of.random_start and not kind.draws: draw_of = _drawn(batch, draw_of)
+    kind.run(batch, potential, recipe, draw_of, workers)
+    return batch.accepted, batch.bits, batch.energy
+
+STARTED = 1 << 41 # to the share of streams whose first numbers are starting positions already
+
+def _drawn(batch, draw_of):
+    "Draws the starting positions; other streams for the steps."
+    for m, (x, w) in enumerate(zip(batch.x, batch.width)):
+        u = uniforms(draw_of.seed, draw_of.share, draw_of.first + m, x.size)
+        x[:] = u.reshape(x.shape) * w
+    return draw_of._replace(share=draw_of.share + STARTED, random_start=False)
+
+def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
+    "Settings of a relaxation, or an error that says what is wrong with them."
+    kind = RELAXERS[relaxer]
+    if protocol not in kind.protocols:
+        why = " needs forces, which exist in protocol 'exact' only;" if kind.forces else ":"
+        raise ValueError(f"relaxer {relaxer!r}{why} use relaxer='descent' or "
+                         f"protocol={kind.protocols[0]!r}")
+    epochs = check_number("epochs", epochs, integer=True, low=0)
+    max_delta = check_number("max_delta", max_delta, above=0)
+    if len(widths) and max_delta > np.min(widths):
+        raise ValueError(f"max_delta must not exceed the width of the cell, {np.min(widths):.6g}, "
+                         f"got {max_delta}; a longer step would leave the neighbouring cell")
+    return epochs, max_delta, check_number("seed", seed, integer=True, low=0, high=2**63 - 1)

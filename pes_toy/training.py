@@ -18,9 +18,7 @@ from .base.registry import DESCRIPTORS, MODELS
 from .base.settings import Settings, setting
 from .database import Database
 from .descriptors import (
-    DegenerateWarning, Descriptor, ProximityEigenvalues, RelativeDistances, check_values,
-    descriptor_from_settings, inputs_of)
-from .symmetry_functions import SymmetryFunctions
+    DegenerateWarning, Descriptor, check_values, descriptor_from_settings, inputs_of)
 from .engine.epochs import (
     CompiledEpoch, TrainingData, build_model, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
@@ -65,19 +63,13 @@ OPTIMIZERS = ("sgd", "adam", "nadam", "adamw", "adamax", "adagrad", "rmsprop", "
               "ftrl")
 SCHEDULES = ("constant", "cosine", "plateau")
 LOSSES = ("mae", "mse", "huber")
-
-WORDS = {"proximity": ProximityEigenvalues, "symmetry": SymmetryFunctions,
-         "distances": RelativeDistances}
 USUAL = dict(orders=(-2, -3), R_0p=3.0) # of proximity matrices, where nothing is said
 
 # %% ../nbs/07a_training.ipynb #cb777ab38
 def words_of_inputs() -> dict: # word -> class
-    "The words for descriptors; one of your own is called by the name of its class."
-    found = dict(WORDS)
-    for name in DESCRIPTORS.names():
-        if DESCRIPTORS[name] not in WORDS.values():
-            found[name] = DESCRIPTORS[name]
-    return found
+    "The words for descriptors; one without a word is called by the name of its class."
+    return {vars(DESCRIPTORS[name]).get("word") or name: DESCRIPTORS[name]
+            for name in DESCRIPTORS.names()}
 
 class _Words:
     "The words for descriptors, those that are known when they are asked for."
@@ -113,14 +105,16 @@ def descriptor_for(
 
 def said_of(
     descriptor: Descriptor, # the inputs
+    word: str | None = None, # from which descriptor_for made it; None: find it
 ) -> dict: # inputs, orders, R_0p
     "The three settings in their one form, from which `descriptor_for` makes the descriptor again."
     found = dict(inputs=descriptor, orders=None, R_0p=None)
-    for word, kind in WORDS.items():
-        if type(descriptor) is not kind: continue
-        plain = {k: getattr(descriptor, k) for k in ("orders", "R_0p") if hasattr(descriptor, k)}
-        if kind(**plain) == descriptor:
-            found |= dict(inputs=word, **plain)
+    kind = type(descriptor)
+    plain = {k: getattr(descriptor, k) for k in ("orders", "R_0p") if hasattr(descriptor, k)}
+    if word and vars(kind).get("word"): return found | dict(inputs=word, **plain)
+    word = vars(kind).get("word")
+    if word and words_of_inputs().get(word) is kind and kind(**plain) == descriptor:
+        return found | dict(inputs=word, **plain)
     return found
 
 # %% ../nbs/07a_training.ipynb #cc4b01d05
@@ -146,7 +140,8 @@ class InputSettings(Settings):
     def __post_init__(self):
         descriptor = descriptor_for(self.inputs, self.orders, self.R_0p)
         self._put("descriptor", descriptor)
-        for name, value in said_of(descriptor).items():
+        word = self.inputs if isinstance(self.inputs, str) else None
+        for name, value in said_of(descriptor, word).items():
             self._put(name, value)
         super().__post_init__()
 

@@ -124,11 +124,12 @@ def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #c26899605
+# %% ../../nbs/engine/compile.ipynb #07c15c18
 def _compiled(function, inline, contract, bare):
     lean = {"_nrt": False, "forceinline": True} if bare else {}
     return numba.njit(
-        nogil=True, error_model="numpy", inline="always" if inline else "never",
+        nogil=True, error_model="numpy", no_cfunc_wrapper=True,
+        inline="always" if inline else "never",
         fastmath={"contract"} if contract else False, **lean)(function)
 
 def _cached(compiled):
@@ -178,12 +179,15 @@ def _copy(entry, scope, variant):
     compiled = _compiled(function, inline, bool(options.get("fastmath")), bare)
     return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #ccd68cf2c
+# %% ../../nbs/engine/compile.ipynb #833dac20
 def for_potential(
     entry, # a kernel that calls the functions of engine.potentials
     potential, # a potential
+    parts: dict | None = None, # {kernel: the one in its place}: other parts of the kernel
+    name: str = "", # of these parts, on disk and in memory
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
     ours = type(potential).__module__.startswith("pes_toy.") # others change without a new digest
-    variant = potential.variant if ours else ""
-    return specialise(entry, potential.exchanged, potential.made, variant)
+    variant = potential.variant + name if ours else ""
+    made = potential.made.setdefault((entry, name) if name else name, {})
+    return specialise(entry, {**potential.exchanged, **(parts or {})}, made, variant)
