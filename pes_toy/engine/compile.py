@@ -8,7 +8,10 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
+import shutil
 import tempfile
+import time
 import types
 from pathlib import Path
 import numba
@@ -48,8 +51,25 @@ def cache_folder() -> Path | None:
     places = [Path(named)] if named else [PACKAGE / "__pycache__", home / "pes_toy"]
     for place in places:
         folder = place / f"kernels-{sources()}"
-        if _writable(folder): return folder
+        if _writable(folder):
+            _tidy(folder)
+            return folder
     return None
+
+UNUSED = 30 * 86400 # seconds; a folder of other sources that nobody used for so long is removed
+
+def _tidy(folder):
+    "Notes that a folder is used, and removes those of other sources that are not used any more."
+    os.utime(folder)
+    for other in folder.parent.iterdir():
+        ours = re.fullmatch(r"(gone-)?kernels-[0-9a-f]{16}", other.name)
+        try:
+            if not ours or other == folder or other.stat().st_mtime > time.time() - UNUSED: continue
+            gone = other.with_name("gone-" + other.name.removeprefix("gone-"))
+            other.rename(gone) # at once, so that nobody sees half of it
+            shutil.rmtree(gone, ignore_errors=True)
+        except OSError: # another process was faster, or may and we may not
+            pass
 
 # %% ../../nbs/engine/compile.ipynb #c43b4b75e
 class _Locator(caching._CacheLocator):
