@@ -1,4 +1,4 @@
-"""Files that were damaged or made to harm: each is refused with its name, or gives what was written."""
+"""Files that were damaged or made to harm: refused with their names, or read as they were."""
 
 import io
 import json
