@@ -19,12 +19,12 @@ from .potentials import (interaction_of, pair_slope, pair_value, triplet_slope,
 from ..lattice import cells
 
 # %% auto #0
-__all__ = ['BLOCK', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'once_energy', 'once_forces', 'Around', 'Points',
-           'new_points', 'list_points', 'third_side', 'listed_energy', 'listed_forces', 'once_energies',
-           'once_energies_and_forces', 'listed_energies', 'listed_energies_and_forces', 'Way', 'ways_for', 'depths',
-           'is_boxed', 'check_size', 'run_way', 'evaluate']
+__all__ = ['BLOCK', 'FIRST', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'wider_room', 'once_energy', 'once_forces',
+           'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy', 'listed_forces',
+           'once_energies', 'once_energies_and_forces', 'listed_energies', 'listed_energies_and_forces', 'Way',
+           'ways_for', 'depths', 'is_boxed', 'check_size', 'run_way', 'evaluate']
 
-# %% ../../nbs/engine/sums.ipynb #f379100d
+# %% ../../nbs/engine/sums.ipynb #c15dd535
 class Triangles(NamedTuple):
     "Triangles of a particle and two of its listed neighbours."
     corner: np.ndarray # (2, most) the two entries of the list
@@ -41,16 +41,27 @@ class Room(NamedTuple):
     total: np.ndarray # (N, 3) forces in the order of the grid
 
 BLOCK = 500 # entries that are listed, at least, before their sums are taken
+FIRST = 256 # listed neighbours that there is room for at first, in large cells
+
+@kernel
+def _room_for(arrays, most, total):
+    "Lists for up to `most` neighbours of each particle, beside the arrays of all particles."
+    long = most + BLOCK
+    triangles = Triangles(np.zeros((2, 2 * long), np.int64), np.zeros((7, 2 * long)))
+    return Room(arrays, new_near(long), np.zeros(long, np.int64), np.zeros((2, long)),
+                np.zeros((long, 3)), triangles, total)
 
 @kernel
 def new_room(N, most):
     "Room for N particles, each with up to `most` listed neighbours."
-    long = most + BLOCK
-    triangles = Triangles(np.zeros((2, 2 * long), np.int64), np.zeros((7, 2 * long)))
-    return Room(grid_arrays(N), new_near(long), np.zeros(long, np.int64), np.zeros((2, long)),
-                np.zeros((long, 3)), triangles, np.zeros((N, 3)))
+    return _room_for(grid_arrays(N), most, np.zeros((N, 3)))
 
-# %% ../../nbs/engine/sums.ipynb #78af57af
+@kernel
+def wider_room(room, most):
+    "The same room with longer lists; what belongs to all particles is kept."
+    return _room_for(room.arrays, most, room.total)
+
+# %% ../../nbs/engine/sums.ipynb #0df76874
 @kernel(inline=True)
 def _list(u, grid, room, q):
     "Lists the later neighbours of particles from q on; the next particle and the length."
@@ -94,7 +105,7 @@ def _triangles_with(u, near, begin, a, tri, m):
         m += (rc < u.reach) & (ra + rb + rc < u.perimeter)
     return m
 
-# %% ../../nbs/engine/sums.ipynb #a53ca1d3
+# %% ../../nbs/engine/sums.ipynb #8929a43e
 @kernel(inline=True)
 def _list_triangles(u, room, row, begin, count):
     "Lists triangles from entry `row` on, while there is room: where to go on, and how many."
@@ -108,7 +119,7 @@ def _list_triangles(u, room, row, begin, count):
         row += 1
     return row, begin, m
 
-# %% ../../nbs/engine/sums.ipynb #4d57c41c
+# %% ../../nbs/engine/sums.ipynb #1bef289e
 @kernel(inline=True)
 def _sum(values, count):
     "The sum of the first values, in order."
@@ -149,7 +160,7 @@ def _triplet_slopes(u, tri, m):
         tri.side[5, t] = w3 * sb
         tri.side[6, t] = w3 * sc / c
 
-# %% ../../nbs/engine/sums.ipynb #fb48157e
+# %% ../../nbs/engine/sums.ipynb #7b52f754
 @kernel(inline=True)
 def _push_corners(room, m):
     "Adds the slopes of the listed triangles to their corners."
@@ -183,7 +194,7 @@ def _apply(room, count):
         total[q, 1] -= fy
         total[q, 2] -= fz
 
-# %% ../../nbs/engine/sums.ipynb #282eaaf6
+# %% ../../nbs/engine/sums.ipynb #61ee0978
 @kernel(bare=True)
 def _grid_energy(u, grid, room):
     "Energy of a configuration, N v; nan if two particles coincide."
@@ -203,7 +214,7 @@ def _grid_energy(u, grid, room):
             triangles += _sum(tri.side[3], m)
     return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
 
-# %% ../../nbs/engine/sums.ipynb #1b31251f
+# %% ../../nbs/engine/sums.ipynb #5c6bb918
 @kernel(bare=True)
 def _grid_forces(u, grid, room, f):
     "The same with forces (N, d)."
@@ -232,7 +243,7 @@ def _grid_forces(u, grid, room, f):
             f[grid.owner[i], c] = total[i, 3 - f.shape[1] + c]
     return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
 
-# %% ../../nbs/engine/sums.ipynb #5b2373b2
+# %% ../../nbs/engine/sums.ipynb #2b3ec606
 @kernel(bare=True)
 def once_energy(x, cell, u, room):
     "Energy of one configuration, N v, and the room that it lacks (0: none)."
@@ -369,32 +380,32 @@ def listed_forces(x, w, u, around, points, f):
         total += u.pair_weight * pairs + 2.0 * u.triplet_weight * triangles
     return total
 
-# %% ../../nbs/engine/sums.ipynb #a3a937a0
+# %% ../../nbs/engine/sums.ipynb #1d1a50df
 @kernel
 def once_energies(x, w, which, u, around, energy, forces):
     "Energies per particle of the configurations `which`."
     M, N, d = x.shape
-    room = new_room(N, np.int64(0))
+    room = new_room(N, np.int64(FIRST if N >= 1000 else 0))
     done = 0
     while done < len(which):
         m = which[done]
         total, most = once_energy(x[m], square_cell(w[m], d), u, room)
         energy[m] = total / N
         done += most == 0
-        if most > 0: room = new_room(N, most)
+        if most > 0: room = wider_room(room, most)
 
 @kernel
 def once_energies_and_forces(x, w, which, u, around, energy, forces):
     "The same with forces."
     M, N, d = x.shape
-    room = new_room(N, np.int64(0))
+    room = new_room(N, np.int64(FIRST if N >= 1000 else 0))
     done = 0
     while done < len(which):
         m = which[done]
         total, most = once_forces(x[m], square_cell(w[m], d), u, room, forces[m])
         energy[m] = total / N
         done += most == 0
-        if most > 0: room = new_room(N, most)
+        if most > 0: room = wider_room(room, most)
 
 # %% ../../nbs/engine/sums.ipynb #ca6daca4b
 @kernel
