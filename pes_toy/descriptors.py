@@ -131,7 +131,7 @@ def _task(positions, width, orders, R_0p):
     x, w, single = check_positions(positions, width)
     return proximity_task(x, w, orders, ranges), len(orders) * x.shape[1], single
 
-# %% ../nbs/06_descriptors.ipynb #ccc7b019d
+# %% ../nbs/06_descriptors.ipynb #1e07d1ec
 def proximity_matrices(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -146,9 +146,9 @@ def proximity_matrices(
     out = np.empty((M, n_inputs // N, N, N))
     none = np.empty((0, 0, 0, 0, 0))
 
-    def run(which):
-        batch_matrices(task, which, out[which[0]:which[-1] + 1], none)
-    in_threads(run, np.arange(M), workers, max(1, 2048 // N**2))
+    def run(which, stop):
+        batch_matrices(task._replace(stop=stop), which, out[which[0]:which[-1] + 1], none)
+    in_threads(run, np.arange(M), workers, min(2048 / N**2, 4e5 / (N**2 * len(task.near))))
     _check_finite(task, out)
     return out[0] if single else out
 

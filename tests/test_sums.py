@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pes_toy as pt
 import pytest
+from pes_toy.base.jobs import NEVER
 from pes_toy.energy import plain_energy, plain_forces
 from pes_toy.engine.neighbours import cell_of
 from pes_toy.engine.potentials import interaction_of
@@ -99,9 +100,9 @@ def test_the_choice_of_cell_vectors_does_not_matter(d):
         turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
         sheared = other @ square @ turn
         f, g = np.empty((N, d)), np.empty((N, d))
-        v, _ = one(x @ square, cell_of(square, d), u, new_room(N, 5000), f)
+        v, _ = one(x @ square, cell_of(square, d), u, new_room(N, 5000, NEVER), f)
         folded = (x @ np.linalg.inv(other)) % 1.0
-        w, _ = one(folded @ sheared, cell_of(sheared, d), u, new_room(N, 5000), g)
+        w, _ = one(folded @ sheared, cell_of(sheared, d), u, new_room(N, 5000, NEVER), g)
         np.testing.assert_allclose(w, v, rtol=1e-9)
         np.testing.assert_allclose(g, f @ turn, rtol=0, atol=1e-8 * abs(f).max())
 

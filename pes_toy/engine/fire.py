@@ -71,13 +71,13 @@ def _roll(x, w, motion, max_delta):
             if x[i, c] >= w: x[i, c] = 0.0
     return True
 
-# %% ../../nbs/engine/fire.ipynb #c64a89e71
+# %% ../../nbs/engine/fire.ipynb #7f1271d3
 @kernel
-def _motion_of(N, d, cells, most):
+def _motion_of(N, d, around, most):
     "Room for one configuration; `most` neighbours of a particle."
-    listed = len(cells) * N if len(cells) > 0 else 1
+    listed = max(1, len(around.cells) * N)
     return Motion(np.zeros((N, d)), np.zeros((N, d)), np.zeros((N, d)), np.zeros(4),
-                  new_room(N, most), new_points(listed, d))
+                  new_room(N, most, around.stop), new_points(listed, d))
 
 @kernel
 def _start(x, motion, energy):
@@ -91,8 +91,8 @@ def fire(batch, which, u, steps, draw_of, images):
     N = batch.x.shape[1]
     d = batch.x.shape[2]
     state = streams(1)
-    around = Around(cells_within(d, images.depth), False)
-    motion = _motion_of(N, d, around.cells, 0)
+    around = Around(cells_within(d, images.depth), False, steps.stop)
+    motion = _motion_of(N, d, around, 0)
     for m in which:
         x = batch.x[m]
         w = batch.width[m]
@@ -101,8 +101,9 @@ def fire(batch, which, u, steps, draw_of, images):
         epoch = -1
         while epoch < steps.epochs:
             energy, lack = _energy_and_forces(x, w, u, around, motion)
+            if steps.stop[0]: return
             if lack > 0:
-                larger = _motion_of(N, d, around.cells, lack)
+                larger = _motion_of(N, d, around, lack)
                 motion = _moved(motion, larger)
                 continue
             if epoch < 0: _start(x, motion, energy)
