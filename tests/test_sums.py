@@ -92,7 +92,7 @@ def test_the_first_room_of_a_large_cell(density, enough):
     N, w = 1000, (1000 / density) ** 0.5
     x = np.random.default_rng(1).uniform(0, w, (1, N, 2))
     one, u = for_potential(once_forces, OWN), interaction_of(OWN)
-    lacks = one(x[0], cell_of(w, 2), u, new_room(N, FIRST), np.empty((N, 2)))[1]
+    lacks = one(x[0], cell_of(w, 2), u, new_room(N, FIRST, NEVER), np.empty((N, 2)))[1]
     assert (lacks == 0) == enough
     depth = np.ones(1, np.int64)
     (v, f), (v0, f0) = [run_way(way, x, np.full(1, w), OWN, depth, with_forces=True)

@@ -1,0 +1,114 @@
+"""What would not end or not fit is refused in a line, before it begins."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pes_toy as pt
+import pytest
+from pes_toy.base import limits
+
+NARROW = np.zeros((1, 3)), 0.2
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        lambda: pt.energy_per_particle(*NARROW),
+        lambda: pt.forces(*NARROW),
+        lambda: pt.energy_per_particle(*NARROW, protocol="thesis"),
+        lambda: pt.relax(*NARROW),
+        lambda: pt.relax(*NARROW, relaxer="fire"),
+        lambda: pt.relax(*NARROW, protocol="thesis"),
+        lambda: pt.generate(
+            pt.DatabaseSpec(n_particles=1, dimension=3, width=0.2), progress=False
+        ),
+        lambda: pt.estimate(pt.DatabaseSpec(n_particles=1, dimension=3, width=0.2)),
+        lambda: pt.SymmetryFunctions().values(*NARROW),
+        lambda: pt.SymmetryFunctions().gradients(*NARROW),
+        lambda: pt.explore.ConfigurationView(np.zeros((1, 2)), 0.02).compute(),
+    ],
+)
+def test_a_cell_in_which_a_particle_sees_too_much_is_refused_at_once(job):
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="(wider|narrower|width)") as caught:
+        job()
+    assert time.perf_counter() - began < 2
+    assert "images" in str(caught.value) and "0.02" in str(caught.value).replace("0.2", "0.02")
+
+
+def test_a_narrow_cell_in_the_plane_works():
+    x = np.array([[0.0, 0.0], [0.15, 0.15]])
+    assert np.isfinite(pt.energy_per_particle(x, 0.3))
+    assert np.isfinite(pt.forces(x, 0.3)).all()
+    relaxed = pt.relax(x, 0.3, epochs=1, max_delta=0.05)
+    assert relaxed.energy <= pt.energy_per_particle(x, 0.3)
+
+
+def test_the_limit_can_be_lifted():
+    x, w = np.zeros((1, 2)), 0.052
+    with pytest.raises(ValueError, match="with pes_toy.unlimited"):
+        pt.energy_per_particle(x, w)
+    with pt.unlimited():
+        assert np.isfinite(pt.energy_per_particle(x, w))
+    with pytest.raises(ValueError, match="--unlimited"):
+        pt.energy_per_particle(x, w)
+
+
+def test_proximity_matrices_of_a_narrow_cell_are_refused_at_once():
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="wider"):
+        pt.proximity_eigenvalues(np.random.default_rng(0).uniform(0, 0.2, (99, 3)), 0.2, R_0p=12.0)
+    assert time.perf_counter() - began < 2
+
+
+def test_a_job_of_days_is_refused():
+    with pytest.raises(ValueError, match="days.*epochs"):
+        pt.relax(np.random.default_rng(0).uniform(0, 30, (200, 2)), 30.0, epochs=10**9)
+
+
+def test_gradients_that_do_not_fit_are_refused():
+    x = np.random.default_rng(0).uniform(0, 4000, (1, 60_000, 2))
+    with pytest.raises(ValueError, match="GB of memory.*pullback"):
+        pt.SymmetryFunctions().gradients(x, np.full(1, 4000.0))
+
+
+TIGHT = """
+import resource, sys
+import pes_toy as pt
+import psutil
+sample = pt.sample_database()
+{warm}
+room = psutil.Process().memory_info().vms + {room}
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+try:
+    {job}
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+@pytest.mark.parametrize(
+    "job",
+    [
+        "pt.generate(pt.DatabaseSpec(n_configurations=10**8), progress=False)",
+        "pt.prepare(pt.concat([sample] * 200), pt.SymmetryFunctions(), progress=False)",
+        "pt.SymmetryFunctions().gradients(sample.positions, sample.width)",
+        "pt.proximity_eigenvalue_gradients(pt.concat([sample] * 200).positions, 5.0)",
+        "pt.sample_network().forces(pt.concat([sample] * 200).positions, 5.0)",
+        "pt.score(pt.sample_network(), pt.concat([sample] * 200))",
+    ],
+)
+def test_what_does_not_fit_into_a_limit_of_memory_says_so(job):
+    code = TIGHT.format(warm="pt.generate(pt.DatabaseSpec(n_configurations=9), progress=False)",
+                        room=400_000_000, job=job)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr[-500:]
+    assert "GB of memory" in ended.stdout and ended.stdout.count("\n") == 1
+
+
+def test_words_for_times():
+    said = [limits.in_words(seconds) for seconds in (0.5, 100, 7200, 1e6, 1e10)]
+    assert said == ["0.5 seconds", "1e+02 seconds", "2 hours", "12 days", "317 years"]
