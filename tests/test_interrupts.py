@@ -65,7 +65,8 @@ JOBS = dict(
               lambda: pt.train(pt.concat([sample] * 100), pt.TrainingSpec(), progress=False)),
     judging=(lambda: None, lambda: forever(pt.report, symmetry)),
     scores=(lambda: None, lambda: forever(pt.score, pt.sample_network(), sample)),
-    prepared=(lambda: None, lambda: forever(pt.prepare, sample, symmetry, progress=False)),
+    prepared=(lambda: pt.prepare(sample[:2], symmetry, progress=False),
+              lambda: forever(pt.prepare, sample, symmetry, progress=False)),
 )
 for name in sys.argv[1:]:
     warm, job = JOBS[name]
