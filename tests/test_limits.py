@@ -12,6 +12,12 @@ from pes_toy.base import limits
 NARROW = np.zeros((1, 3)), 0.2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    "What looks for coinciding particles is compiled before times are taken."
+    pt.relax(np.zeros((1, 3)), 5.0, epochs=0)
+
+
 @pytest.mark.parametrize(
     "job",
     [
@@ -97,8 +103,6 @@ except ValueError as error:
         "pt.prepare(pt.concat([sample] * 200), pt.SymmetryFunctions(), progress=False)",
         "pt.SymmetryFunctions().gradients(sample.positions, sample.width)",
         "pt.proximity_eigenvalue_gradients(pt.concat([sample] * 200).positions, 5.0)",
-        "pt.sample_network().forces(pt.concat([sample] * 200).positions, 5.0)",
-        "pt.score(pt.sample_network(), pt.concat([sample] * 200))",
     ],
 )
 def test_what_does_not_fit_into_a_limit_of_memory_says_so(job):
@@ -107,6 +111,33 @@ def test_what_does_not_fit_into_a_limit_of_memory_says_so(job):
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-500:]
     assert "GB of memory" in ended.stdout and ended.stdout.count("\n") == 1
+
+
+PEAK = """
+import resource
+import pes_toy as pt
+spec = {spec}
+said = pt.estimate(spec).megabytes
+db = pt.generate(spec, progress=False)
+print(said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are told in kB by Linux")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "pt.DatabaseSpec(n_configurations=600_000, epochs=0)",
+        "pt.DatabaseSpec(n_configurations=300_000, epochs=0, forces=True)",
+        "pt.DatabaseSpec.diverse(n_configurations=140_000, epochs=(0, 1))",
+        "pt.DatabaseSpec(n_configurations=2000, n_particles=50, width=14.0, epochs=0)",
+    ],
+)
+def test_an_estimate_of_memory_holds(spec):
+    ended = subprocess.run([sys.executable, "-c", PEAK.format(spec=spec)], capture_output=True,
+                           text=True, check=True)
+    said, peak = map(float, ended.stdout.split())
+    assert 1 / 1.3 < peak / said < 1.3, (said, peak)
 
 
 def test_words_for_times():
