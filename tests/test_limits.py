@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pes_toy as pt
 import pytest
+from pes_toy import explore
 from pes_toy.base import limits
 
 NARROW = np.zeros((1, 3)), 0.2
@@ -33,14 +34,14 @@ def compiled():
         lambda: pt.estimate(pt.DatabaseSpec(n_particles=1, dimension=3, width=0.2)),
         lambda: pt.SymmetryFunctions().values(*NARROW),
         lambda: pt.SymmetryFunctions().gradients(*NARROW),
-        lambda: pt.explore.ConfigurationView(np.zeros((1, 2)), 0.02).compute(),
+        lambda: explore.ConfigurationView(np.zeros((1, 2)), 0.02).compute(),
     ],
 )
 def test_a_cell_in_which_a_particle_sees_too_much_is_refused_at_once(job):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ValueError, match="(wider|narrower|width)") as caught:
         job()
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert "images" in str(caught.value) and "0.02" in str(caught.value).replace("0.2", "0.02")
 
 
@@ -63,15 +64,15 @@ def test_the_limit_can_be_lifted():
 
 
 def test_proximity_matrices_of_a_narrow_cell_are_refused_at_once():
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ValueError, match="wider"):
-        pt.proximity_eigenvalues(np.random.default_rng(0).uniform(0, 0.2, (99, 3)), 0.2, R_0p=12.0)
-    assert time.perf_counter() - began < 2
+        pt.proximity_eigenvalues(np.random.default_rng(0).uniform(0, 0.2, (1500, 3)), 0.2, R_0p=12.0)
+    assert time.process_time() - began < 2
 
 
 def test_a_job_of_days_is_refused():
-    with pytest.raises(ValueError, match="days.*epochs"):
-        pt.relax(np.random.default_rng(0).uniform(0, 30, (200, 2)), 30.0, epochs=10**9)
+    with pytest.raises(ValueError, match="24 hours.*epochs"):
+        pt.relax(np.random.default_rng(0).uniform(0, 30, (200, 2)), 30.0, epochs=10**10)
 
 
 def test_gradients_that_do_not_fit_are_refused():
@@ -84,9 +85,8 @@ TIGHT = """
 import resource, sys
 import pes_toy as pt
 import psutil
-sample = pt.sample_database()
-{warm}
-room = psutil.Process().memory_info().vms + {room}
+big = pt.concat([pt.sample_database()] * 100)
+room = psutil.Process().memory_info().vms + 300_000_000
 resource.setrlimit(resource.RLIMIT_AS, (room, room))
 try:
     {job}
@@ -100,17 +100,24 @@ except ValueError as error:
     "job",
     [
         "pt.generate(pt.DatabaseSpec(n_configurations=10**8), progress=False)",
-        "pt.prepare(pt.concat([sample] * 200), pt.SymmetryFunctions(), progress=False)",
-        "pt.SymmetryFunctions().gradients(sample.positions, sample.width)",
-        "pt.proximity_eigenvalue_gradients(pt.concat([sample] * 200).positions, 5.0)",
+        "pt.prepare(big, pt.SymmetryFunctions(), progress=False)",
+        "pt.SymmetryFunctions().gradients(big.positions, big.width)",
+        "pt.proximity_eigenvalue_gradients(big.positions, 5.0)",
     ],
 )
 def test_what_does_not_fit_into_a_limit_of_memory_says_so(job):
-    code = TIGHT.format(warm="pt.generate(pt.DatabaseSpec(n_configurations=9), progress=False)",
-                        room=400_000_000, job=job)
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    code = [sys.executable, "-c", TIGHT.format(job=job)]
+    ended = subprocess.run(code, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-500:]
     assert "GB of memory" in ended.stdout and ended.stdout.count("\n") == 1
+
+
+def test_a_training_that_does_not_fit_is_refused_before_it_begins(monkeypatch):
+    monkeypatch.setattr(limits, "available_memory", lambda: 1e8)
+    monkeypatch.setattr("pes_toy.training.keras_with_tensorflow", lambda: None)
+    big = pt.concat([pt.sample_database()] * 20)
+    with pytest.raises(ValueError, match="the training would take.*GB.*force_weight=0"):
+        pt.train(big, pt.TrainingSpec.recommended(), progress=False)
 
 
 PEAK = """

@@ -102,7 +102,7 @@ def _of_process():
     if most == resource.RLIM_INFINITY: return math.inf
     return float(most - psutil.Process().memory_info().vms)
 
-# %% ../../nbs/base/limits.ipynb #e1d99e77
+# %% ../../nbs/base/limits.ipynb #c4e39e6f
 SMALL = 1e8 # bytes that need no look
 
 def check_memory(
@@ -114,7 +114,7 @@ def check_memory(
     if need < SMALL or not _limited.get(): return
     left = available_memory()
     if need > left:
-        raise ValueError(f"{what} needs about {need / 1e9:,.1f} GB of memory, and "
+        raise ValueError(f"{what} would take about {need / 1e9:,.1f} GB of memory, and "
                          f"{max(left, 0) / 1e9:,.1f} GB are available; {remedy}{ALL_THE_SAME}")
 
 # %% ../../nbs/base/limits.ipynb #1b74658f
