@@ -30,8 +30,10 @@ _homes = {
     ],
     "relaxation": ["relax", "Relaxation"],
     "specification": ["DatabaseSpec"],
-    "database": ["Database", "load", "concat", "sample_database"],
-    "generation": ["generate", "estimate"],
+    "database": ["Database", "concat", "sample_database"],
+    "datasets": ["Dataset", "load"],
+    "generation": ["estimate"],
+    "many": ["generate"],
     "descriptors": [
         "proximity_matrices",
         "proximity_eigenvalues",

@@ -10,10 +10,11 @@ import numpy as np
 from .files import whole_file
 
 # %% auto #0
-__all__ = ['KEY', 'write_table', 'read_table', 'columns_of', 'write_json', 'read_json']
+__all__ = ['KEY', 'GROUP', 'write_table', 'read_table', 'columns_of', 'write_json', 'read_json']
 
 # %% ../../nbs/base/tables.ipynb #c4232619e
 KEY = b"pes_toy" # of the header among the metadata
+GROUP = 4096 # rows that are read together: a part of a file can be read alone
 
 def write_table(
     path, # of the file
@@ -25,7 +26,8 @@ def write_table(
     import pyarrow.parquet as pq
     table = pa.table({name: _to_arrow(array) for name, array in columns.items()})
     table = table.replace_schema_metadata({KEY: json.dumps(header)})
-    whole_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    settings = dict(compression="zstd", row_group_size=GROUP, write_page_checksum=True)
+    whole_file(path, lambda temporary: pq.write_table(table, temporary, **settings))
 
 def _to_arrow(array):
     import pyarrow as pa
