@@ -70,7 +70,7 @@ def plan(
             total += needed
     return small, large
 
-# %% ../nbs/05d_many.ipynb #cea53400
+# %% ../nbs/05d_many.ipynb #d19818c3
 def make_piece(
     spec: DatabaseSpec, # what to make
     piece: Piece, # which part of it
@@ -89,7 +89,7 @@ def make_piece(
         block = Block(share, piece.share, first, min(BLOCK, end - first))
         made = make_block(spec, block, workers)
         blocks.append(_taken(made, np.flatnonzero(made["energy"] <= limit)))
-        advance(block.count)
+        advance(len(blocks[-1]["energy"]))
     return _joined(blocks)
 
 # %% ../nbs/05d_many.ipynb #d4ca19be
@@ -171,7 +171,7 @@ def _index_of_nth(pieces, n):
         n -= len(found)
     raise ValueError("there are fewer rows than were counted")
 
-# %% ../nbs/05d_many.ipynb #b8d71db8
+# %% ../nbs/05d_many.ipynb #d7c690a4
 class Filling:
     "The work on a folder: what is there, what is missing, and the steps from one to the other."
     def __init__(self,
@@ -201,12 +201,6 @@ class Filling:
         right = found.about.get("chunk") == piece.facts(self.manifest.made_of)
         return len(found) if right else None
 
-    def size(self, piece):
-        "Configurations that a piece draws, at least."
-        if piece.count: return piece.count
-        shares = self.spec.shares()[piece.share:piece.last + 1]
-        return sum(self.spec.to_draw(share) for share in shares)
-
     def fill(self):
         "From whatever is there to a complete dataset."
         listed = self.manifest.chunks or []
@@ -228,7 +222,7 @@ def _is_same(path, size, digest):
     if not path.is_file() or path.stat().st_size != size: return False
     return file_digest(path) == digest
 
-# %% ../nbs/05d_many.ipynb #48c08705
+# %% ../nbs/05d_many.ipynb #f64c1a0c
 def gaps(
     known: dict, # {first: count} of what is there
     end: int, # index behind the last configuration that is needed
@@ -265,7 +259,7 @@ def look(self: Filling, number):
         else:
             piece, rows = found
             self.drawn[number][piece.first] = (piece.count, rows)
-            self.advance(piece.count)
+            self.advance(rows)
 
 @patch
 def _piece_of(self: Filling, path):
@@ -294,7 +288,7 @@ def to_draw(self: Filling, number):
         missing = gaps(known, drawn + min(max(more, 64), 4 * drawn), self.manifest.chunk)
     return [Piece(number, first, count, number) for first, count in missing]
 
-# %% ../nbs/05d_many.ipynb #8fd2662d
+# %% ../nbs/05d_many.ipynb #ddf97d34
 @patch
 def draw(self: Filling):
     "Fills the small shares, and draws until each large one has what it needs."
@@ -315,10 +309,11 @@ def _missing(self: Filling, pieces):
     "The pieces whose chunks are not there, or not whole."
     missing = []
     for piece in pieces:
-        if self.rows_of(piece) is None:
+        rows = self.rows_of(piece)
+        if rows is None:
             missing.append(piece)
         else:
-            self.advance(self.size(piece))
+            self.advance(rows)
     return missing
 
 @patch
@@ -498,7 +493,7 @@ def _check_room(spec, folder):
                       f"of {str(folder)!r} {free / 1e9:.2g} GB are free; make room, or choose "
                       "another disk")
 
-# %% ../nbs/05d_many.ipynb #7383a6e1
+# %% ../nbs/05d_many.ipynb #205dd684
 @contextlib.contextmanager
 def _alone(folder):
     "One process for a folder; the lock goes when the process ends, however it ends."
@@ -520,7 +515,7 @@ def _in_chunks(spec, path, chunk, ways):
             def run(pieces):
                 tasks = (_task(spec, piece, folder, manifest) for piece in pieces)
                 if client is None: return _run_here(tasks, workers, bar)
-                return _run_there(tasks, client, bar, filling)
+                return _run_there(tasks, client, bar)
             filling = Filling(spec, folder, manifest, run, bar.update)
             with _kept(folder):
                 filling.fill()
@@ -534,7 +529,7 @@ def _run_here(tasks, workers, bar):
     for task in tasks:
         yield do_task(task._replace(workers=workers), bar.update)
 
-def _run_there(tasks, client, bar, filling):
+def _run_there(tasks, client, bar):
     "Many pieces at once, each on one thread of a worker."
     known = {}
     def noted():
@@ -548,7 +543,7 @@ def _run_there(tasks, client, bar, filling):
         task = known.pop(done.piece)
         if done.columns is not None:
             _write_piece(task, done.columns)
-        bar.update(filling.size(done.piece))
+        bar.update(done.rows)
         yield done._replace(columns=None)
 
 @contextlib.contextmanager
@@ -564,7 +559,7 @@ def _kept(folder):
         raise OSError(error.errno, f"the disk is full ({error.strerror}); {kept} when there "
                       "is room again") from error
 
-# %% ../nbs/05d_many.ipynb #e7181e10
+# %% ../nbs/05d_many.ipynb #9a766926
 def generate(
     spec: DatabaseSpec, # what to make
     *,
@@ -589,5 +584,6 @@ def generate(
         print(estimate(spec, workers), file=sys.stderr)
     ways = (workers, client, progress)
     if checkpoint is not None: return _in_chunks(spec, checkpoint, chunk, ways)
-    with tempfile.TemporaryDirectory(prefix="pes_toy-") as folder:
+    settings = dict(prefix="pes_toy-", ignore_cleanup_errors=True) # a worker may still write
+    with tempfile.TemporaryDirectory(**settings) as folder:
         return _in_chunks(spec, folder, chunk, ways)[:]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from .base.checks import check_number
+from .base.cluster import check_client, on_client
 from .base.files import whole_file
 from .base.jobs import progress_bar
 from .base.show import axes_or_new
@@ -242,6 +243,7 @@ def sweep(
     repeats: int = 3, # seeds
     store=None, # JSON file of results; None: kept in memory
     workers: int = 1, # processes
+    client=None, # a distributed.Client, whose workers run the experiments instead
     compute: bool = True, # False: only what is stored; an error if something is missing
     progress: bool = True, # show a progress bar
 ) -> Sweep:
@@ -249,6 +251,8 @@ def sweep(
     repeats = check_number("repeats", repeats, integer=True, low=1)
     workers = check_number("workers", workers, integer=True, low=1)
     experiments = _checked(experiments)
+    if client is not None:
+        check_client(client)
     kept = _open_store(store)
     runs = [with_seeds(experiment, repeats) for experiment in experiments]
     missing = {e.key: e for same in runs for e in same if e.key not in kept.results}
@@ -258,7 +262,8 @@ def sweep(
                          f"{str(store)!r}, the first is of {todo[0].name!r}; "
                          "compute them with compute=True (make figures)")
     with progress_bar(len(todo), progress and bool(todo), "runs") as bar:
-        for key, result in _run_all(todo, workers):
+        found = _run_all(todo, workers) if client is None else on_client(client, _job, todo)
+        for key, result in found:
             kept.put(key, result)
             bar.update(1)
     found = [[kept.results[e.key] for e in same] for same in runs]
