@@ -54,13 +54,12 @@ def write_table(
     table = pa.table({name: _to_arrow(array) for name, array in columns.items()})
     whole = {**header, DIGEST: _digest_of(table, header)}
     table = table.replace_schema_metadata({KEY: json.dumps(whole)})
-    settings = dict(row_group_size=GROUP, write_page_checksum=True)
+    settings = dict(row_group_size=GROUP, write_page_checksum=True, use_dictionary=False)
 
     def write(temporary):
         pq.write_table(table, temporary, compression="zstd", **settings)
         if swells(table.nbytes, os.path.getsize(temporary)):
-            pq.write_table(table, temporary, compression="none", use_dictionary=False,
-                           **settings)
+            pq.write_table(table, temporary, compression="none", **settings)
 
     whole_file(path, write)
 
