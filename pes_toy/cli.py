@@ -180,17 +180,30 @@ def _generate(args):
     "pes_toy generate OUT"
     from pes_toy import DatabaseSpec, generate
     from pes_toy.database import check_path
+    if args.checkpoint: return _generate_chunks(args)
+    if args.out is None:
+        raise ValueError("generate needs a file to write, or --checkpoint FOLDER for a dataset")
     path = _writable(check_path(args.out))
     db = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet)
     db.save(path)
     _say(args)(f"{db!r}\nwritten to {path}")
+
+def _generate_chunks(args):
+    "pes_toy generate --checkpoint FOLDER"
+    from pes_toy import DatabaseSpec, generate
+    if args.out is not None:
+        raise ValueError(f"give a file or --checkpoint FOLDER, got both; pes_toy convert "
+                         f"{args.checkpoint} {args.out} makes the file afterwards")
+    found = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet,
+                     checkpoint=args.checkpoint, chunk=args.chunk)
+    _say(args)(repr(found))
 
 def _convert(args):
     "pes_toy convert A B"
     from pes_toy import load
     from pes_toy.database import check_path
     path = _writable(check_path(args.target))
-    print(f"written to {load(args.source).save(path)}")
+    print(f"written to {load(args.source)[:].save(path)}")
 
 # %% ../nbs/10_cli.ipynb #4d1feea7
 def _info(args):
@@ -209,7 +222,8 @@ def _info(args):
         for name, value in db.spec.to_dict().items():
             print(printable(f"  {name:22s} {value}"))
     if folder:
-        _draw(_database_pictures(db), folder, db)
+        some = db.sample(100_000) if hasattr(db, "sample") else db
+        _draw(_database_pictures(some), folder, some)
 
 def _origin(db, name):
     "What is known of a stored column."
@@ -401,20 +415,24 @@ def _add_quiet(parser):
 
 def _generate_options(make):
     from pes_toy import DatabaseSpec
-    make.add_argument("out", help="file to write; .parquet (everything) or .json (the thesis's "
-                      "layout)")
+    make.add_argument("out", nargs="?", help="file to write; .parquet (everything) or .json "
+                      "(the thesis's layout)")
     _add_settings(make, DatabaseSpec)
+    make.add_argument("--checkpoint", metavar="FOLDER", help="write a dataset in chunks to this "
+                      "folder instead; after a crash the same command goes on")
+    make.add_argument("--chunk", type=int, help="configurations drawn for a chunk (default: "
+                      "as many as are made in half a minute)")
     make.add_argument("--workers", type=int, help="threads (default: all cores); "
                       "the database does not depend on it")
     _add_quiet(make)
 
 def _info_options(info):
-    info.add_argument("file", help="a .parquet or .json database")
+    info.add_argument("file", help="a .parquet or .json database, or the folder of a dataset")
     info.add_argument("--pictures", metavar="FOLDER",
                       help="write histogram, percentiles and a gallery as PNG files")
 
 def _convert_options(convert):
-    convert.add_argument("source", help="a .parquet or .json database")
+    convert.add_argument("source", help="a .parquet or .json database, or a folder")
     convert.add_argument("target", help="file to write; the suffix decides")
 
 def _prepare_options(ready):
@@ -429,7 +447,7 @@ def _prepare_options(ready):
 def _train_options(fit):
     from pes_toy import TrainingSpec
     fit.add_argument("database", metavar="DATABASE",
-                     help="a .parquet or .json database, prepared or not")
+                     help="a .parquet or .json database, prepared or not, or a folder")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     _add_settings(fit, TrainingSpec)
     fit.add_argument("--pictures", metavar="FOLDER", help="write loss, predictions, a "
@@ -464,7 +482,8 @@ _COMMANDS = dict(
         _generate_options,
         "make a database",
         ("pes_toy generate database.parquet --n-configurations 5000 --forces",
-         "pes_toy generate many.parquet --preset thesis-widths --n-configurations 1000 --seed 1"),
+         "pes_toy generate many.parquet --preset thesis-widths --n-configurations 1000 --seed 1",
+         "pes_toy generate --checkpoint large --n-configurations 20000 --forces"),
         "Make a database. Without settings: 25,000 configurations of 4 particles in 2-D cells "
         "of 5 R_c, relaxed for 40 epochs, protocol exact.",
     ),
@@ -472,7 +491,7 @@ _COMMANDS = dict(
         _info,
         _info_options,
         "show what is in a database",
-        ("pes_toy info database.parquet --pictures pictures",),
+        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large"),
     ),
     convert=_Command(
         _convert,
