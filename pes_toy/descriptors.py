@@ -22,9 +22,10 @@ from .engine.proximity import batch_matrices, proximity_task
 from .lattice import cells, wrap
 
 # %% auto #0
-__all__ = ['STEP', 'plain_proximity_matrices', 'drag_path', 'proximity_matrices', 'proximity_eigenvalues', 'DegenerateWarning',
-           'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'numerical_gradients', 'Descriptor',
-           'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances', 'prepare', 'inputs_of']
+__all__ = ['MOST_PLACES', 'STEP', 'plain_proximity_matrices', 'drag_path', 'proximity_matrices', 'proximity_eigenvalues',
+           'DegenerateWarning', 'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'numerical_gradients',
+           'Descriptor', 'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances', 'prepare',
+           'inputs_of']
 
 # %% ../nbs/06_descriptors.ipynb #caf3cbe33
 def plain_proximity_matrices(
@@ -47,13 +48,18 @@ def plain_proximity_matrices(
         found.append(((R / near - near / R) ** -order).sum(axis=2))
     return np.array(found)
 
-# %% ../nbs/06_descriptors.ipynb #cbcd643a9
+# %% ../nbs/06_descriptors.ipynb #60c2a64e
+MOST_PLACES = 10_000_000 # of a path
+
 def drag_path(
     n: int = 201, # number of points
     x: float = 2.5, # where the fourth particle is dragged, in R_c
     width: float = 5.0, # width of the cell, in R_c
 ) -> np.ndarray: # (n, 4, 2), in R_c
     "The drag test of figures 10, 16 and 17: a fourth particle dragged from bottom to top."
+    n = check_number("n", n, integer=True, low=1, high=MOST_PLACES)
+    x = check_number("x", x)
+    width = check_number("width", width, above=0)
     fixed = np.array([[0.3, 0.5], [0.68, 0.9], [0.7, 0.4]]) * width
     path = np.stack([np.full(n, x), np.linspace(0, width, n)], axis=1)
     return np.concatenate([np.broadcast_to(fixed, (n, 3, 2)), path[:, None]], axis=1)
@@ -252,11 +258,12 @@ def numerical_gradients(
     out = out.reshape(*out.shape[:-1], *x.shape[1:])
     return out[0] if single else out
 
-# %% ../nbs/06_descriptors.ipynb #c6d8a21e0
+# %% ../nbs/06_descriptors.ipynb #a5603e2b
 CHUNK = 1024 # configurations that are worked on at once where memory matters
 
 def tidy(value):
     "Lists and arrays as tuples, numpy numbers as plain ones."
+    if isinstance(value, np.ndarray) and not value.ndim: return value.item()
     if isinstance(value, (list, tuple, np.ndarray)): return tuple(tidy(v) for v in value)
     return value.item() if isinstance(value, np.generic) else value
 

@@ -140,7 +140,8 @@ def targets():
         "score": Target(pt.score, dict(model=network, database=db)),
         "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
         "calculator": Target(pt.calculator, dict(model=mlj, depth=1)),
-        "Experiment": Target(pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),
+        "Experiment": Target(
+            pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),
         "descriptor_from_settings": Target(
             pt.descriptor_from_settings, dict(settings=pt.ProximityEigenvalues().settings),
             ("descriptor", "type")),

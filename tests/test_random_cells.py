@@ -190,7 +190,7 @@ def test_a_batch_has_the_bits_of_its_configurations(found, workers):
 def relaxations(draw):
     "A cell, and how to relax it."
     world = draw(worlds(most=30))
-    potential = draw(st.sampled_from([*POTENTIALS, pt.LennardJones()]))
+    potential = draw(st.sampled_from([*POTENTIALS[:2], pt.LennardJones()]))
     settings = dict(
         relaxer=draw(st.sampled_from(["descent", "fire"])),
         epochs=draw(st.integers(0, 5)),
@@ -218,7 +218,10 @@ def test_a_relaxation_goes_downhill_and_says_where_it_is(case):
     x, energy, rate = found.answer.positions, found.answer.energy, found.answer.acceptance
     assert np.isfinite(x).all() and (x >= 0).all() and (x < world.w).all()
     assert rate.shape == (settings["epochs"],)
-    assert np.isnan(rate).all() if settings["relaxer"] == "fire" else ((rate >= 0) & (rate <= 1)).all()
+    if settings["relaxer"] == "fire":
+        assert np.isnan(rate).all()
+    else:
+        assert ((rate >= 0) & (rate <= 1)).all()
     now = pt.energy_per_particle(x, world.w, potential, **how)
     assert energy == pytest.approx(now, rel=1e-9, abs=1e-9)
     if settings["protocol"] == "thesis":

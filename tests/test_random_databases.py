@@ -19,7 +19,7 @@ def specs(draw):
     "Small specifications; some of them are impossible."
     potential, depth = draw(st.sampled_from([
         (pt.ModifiedLennardJones(), None), (pt.ModifiedLennardJones(), 1),
-        (pt.ModifiedLennardJones(n=7.5, R_0=2.5), None), (pt.LennardJones(), 1)]))
+        (pt.ModifiedLennardJones(R_0=2.5), None), (pt.LennardJones(), 1)]))
     several = draw(st.booleans())
     low = draw(st.floats(1.2, 30))
     return dict(

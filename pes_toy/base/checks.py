@@ -10,9 +10,11 @@ import numbers
 import numpy as np
 
 # %% auto #0
-__all__ = ['check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
+__all__ = ['NO_NUMBERS', 'check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
 
-# %% ../../nbs/base/checks.ipynb #c581bd7d7
+# %% ../../nbs/base/checks.ipynb #35ca2977
+NO_NUMBERS = (bool, np.bool_, np.timedelta64) # though Python and numpy count them among them
+
 def check_number(
     name: str, # what to call it in the error
     value: object, # the value to check
@@ -26,7 +28,7 @@ def check_number(
     wanted = _wanted(integer, low, high, above)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r} of type {type(value).__name__}")
     if not _is_finite(value) or (integer and value != int(value)):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
@@ -53,14 +55,14 @@ def _wanted(integer, low, high, above):
     begun = low is not None or above is not None
     return words + (f" and at most {high}" if begun else f" of at most {high}")
 
-# %% ../../nbs/base/checks.ipynb #caefe664c
+# %% ../../nbs/base/checks.ipynb #5e7552a1
 def check_choice(
     name: str, # what to call it in the error
     value: object, # the value to check
     known, # the words that are allowed
 ): # the value
     "One of the known words, or a ValueError that lists them."
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(str, known))}; got {value!r}")
     return value
 

@@ -1,0 +1,121 @@
+"""What people hand over by mistake: a right answer, or an error that names the argument."""
+
+import dataclasses
+import inspect
+import warnings
+
+import numpy as np
+import pes_toy as pt
+import pytest
+from hostile import VALUES, targets
+from hypothesis import given
+from hypothesis import strategies as st
+from pes_toy.cli import main
+from worlds import cases, outcome
+
+pytestmark = pytest.mark.random
+PHYSICS = {"positions", "width", "potential", "depth", "protocol", "orders", "R_0p", "spec"}
+PICTURES = {"plot_lattice"}  # what they draw is looked at in other tests
+
+
+@pytest.fixture(scope="module")
+def named():
+    return targets()
+
+
+def holds_nan(value, deep=0):
+    "Is a number that is none anywhere in a result? Acceptance rates of FIRE may be."
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fc" and bool(np.isnan(value).any())
+    if isinstance(value, (tuple, list)):
+        return any(holds_nan(v, deep + 1) for v in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and deep < 3:
+        fields = [f.name for f in dataclasses.fields(value) if f.name != "acceptance"]
+        return any(holds_nan(getattr(value, name), deep + 1) for name in fields)
+    return False
+
+
+def test_every_function_of_physics_is_tried(named):
+    tried = {target.call for target in named.values()}
+    for name in pt.__all__:
+        thing = getattr(pt, name)
+        if not inspect.isfunction(thing) or name in PICTURES:
+            continue
+        if PHYSICS & {*inspect.signature(thing).parameters}:
+            assert thing in tried or name in named, name
+
+
+def test_the_right_arguments_are_right(named):
+    for name, target in named.items():
+        if not name.startswith("load"):
+            target.call(**target.good)
+
+
+@given(st.data())
+@cases(250, 4000)
+def test_what_is_handed_over_by_mistake(named, data):
+    name = data.draw(st.sampled_from(sorted(named)))
+    target = named[name]
+    arguments = [argument for argument in target.good if argument not in target.costly]
+    argument = data.draw(st.sampled_from(arguments))
+    value = VALUES[data.draw(st.integers(0, len(VALUES) - 1))]
+
+    def call():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return target.call(**{**target.good, argument: value})
+
+    found = outcome(call, argument, *target.others, errors=target.errors)
+    assert not holds_nan(found.answer)
+    if isinstance(found.answer, (pt.DatabaseSpec, pt.TrainingSpec, pt.BaselineSpec)):
+        spec = found.answer
+        assert hash(spec) == hash(dataclasses.replace(spec)) and repr(spec) and spec.rows()
+        if not isinstance(value, pt.Potential):
+            assert type(spec).from_dict(spec.to_dict()) == spec
+
+
+WORDS = [
+    "", " ", "-", "--", "-1", "0", "1", "3", "nan", "inf", "1e400", "0x10", "1_000", "5,", ",",
+    "2,1", "3,5", "(3, 5)", "[1", "None", "True", "abc", "descent", "thesis", "exact", "\u00e4",
+    "a\0b", "{}", "..", "/", "/dev/null", "/nowhere/out.parquet", "out.parquet", "out.json",
+    "out.txt", "db.parquet", "network.npz", "--help", "-h", "--version", "--seed", "--forces",
+    "--width", "--epochs", "--hidden", "--fresh", "--quiet", "--inputs", "--orders", "--keep",
+    "--no-forces", "--preset", "--import", "--pictures", "--workers", "--potential", "--n"]
+COMMANDS = ["generate", "info", "convert", "prepare", "train", "predict", "verify", "nonsense"]
+BASES = {
+    "generate": ["out.parquet", "--n-configurations", "3", "--epochs", "1"],
+    "info": ["db.parquet"], "convert": ["db.parquet", "out.json"],
+    "prepare": ["db.parquet", "out.parquet"],
+    "train": ["db.parquet", "out.npz", "--epochs", "1", "--batch-size", "4", "--hidden", "2"],
+    "predict": ["network.npz", "db.parquet"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    "A folder with a database and a network."
+    where = tmp_path_factory.mktemp("command")
+    spec = pt.DatabaseSpec(n_configurations=8, epochs=1)
+    pt.generate(spec, progress=False).save(where / "db.parquet")
+    pt.sample_network().save(where / "network.npz")
+    return where
+
+
+@given(st.sampled_from(COMMANDS), st.lists(st.sampled_from(WORDS), max_size=3), st.booleans())
+@cases(60, 1200)
+def test_the_command_ends_with_a_word_and_a_code(folder, capsys, command, words, right):
+    "0, 1 or 2; nothing printed by Python itself; never silent about what it did not do."
+    argv = [command, *(BASES.get(command, []) if right else []), *words]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "200")
+        try:
+            code = main(argv)
+        except SystemExit as end:
+            code = end.code
+    printed = capsys.readouterr()
+    assert code in (0, 1, 2)
+    assert "Traceback" not in printed.out + printed.err
+    assert not code or printed.err.strip()
