@@ -349,11 +349,13 @@ class Descriptor:
         v = check_values(self, self.values(x, w), len(x), x.shape[1])
         return v[0] if single else v
 
-# %% ../nbs/06_descriptors.ipynb #c7d7dce25
+# %% ../nbs/06_descriptors.ipynb #11cfb4b5
 def descriptor_from_settings(
     settings: dict, # as Descriptor.settings
 ) -> Descriptor: # the descriptor
     "The descriptor with these settings. Raises ValueError for an unknown type."
+    if not isinstance(settings, dict):
+        raise TypeError(f"settings must be those of a descriptor, got {settings!r}")
     given = dict(settings)
     kind = given.pop("type", None)
     made = DESCRIPTORS[kind]
@@ -442,7 +444,7 @@ def _of_pairs(slopes, N):
     out[:, pair, i] = -slopes
     return out
 
-# %% ../nbs/06_descriptors.ipynb #c8aad9f1f
+# %% ../nbs/06_descriptors.ipynb #6337ca84
 def prepare(
     database: Database, # the database
     descriptor: Descriptor = ProximityEigenvalues(), # what to compute
@@ -452,6 +454,7 @@ def prepare(
 ) -> Database: # the same rows with the inputs added; the database given stays as it is
     "Add inputs to a database, with their settings."
     settings = check_descriptor(descriptor).settings
+    check_database(database, name)
     if not len(database): raise ValueError("database is empty; there is nothing to prepare")
     parts = []
     with progress_bar(len(database), progress) as bar:
@@ -469,6 +472,9 @@ def inputs_of(
     name: str = "inputs", # of the column in extra
 ) -> np.ndarray: # (M, K), or (M, N, K) for a local descriptor
     "The stored inputs in their shape. Raises ValueError where they are missing or others."
+    check_database(database, name)
+    if descriptor is not None:
+        check_descriptor(descriptor)
     stored = database.about.get("inputs", {}).get(name)
     if stored is None or name not in database.extra:
         raise ValueError(f"database has no inputs {name!r} with settings; make them with "
@@ -480,7 +486,15 @@ def inputs_of(
     local = (descriptor or descriptor_from_settings(stored)).local
     return flat.reshape(len(flat), database.positions.shape[1], -1) if local else flat
 
-# %% ../nbs/06_descriptors.ipynb #ceedd1c90
+# %% ../nbs/06_descriptors.ipynb #bc666bd0
+def check_database(database, name):
+    "A database, and the name of a column."
+    if not isinstance(database, Database):
+        raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
+                        "reads one from a file")
+    if not isinstance(name, str):
+        raise TypeError(f"name must be the name of a column, got {name!r}")
+
 def flat_values(descriptor, x, w):
     "Values of a batch, checked, as (M, K)."
     return check_values(descriptor, descriptor.values(x, w), *x.shape[:2]).reshape(len(x), -1)

@@ -45,7 +45,7 @@ class Target:
     good: dict
     others: tuple = ()  # names that an error may say beside the argument's
     errors: tuple = (ValueError, TypeError)
-    costly: tuple = ()  # arguments that are not tried: a large one is right, and takes long
+    calls: tuple = ()  # arguments that may be functions, whose errors are their own
 
 
 def _small(**more):
@@ -66,14 +66,14 @@ def database():
     return pt.generate(pt.DatabaseSpec(n_configurations=12, epochs=2, forces=True), progress=False)
 
 
-def targets():
-    "By name, with what must not be there to make it right."
+def targets(folder):
+    "By name; files go to a folder."
     mlj = pt.ModifiedLennardJones()
     cell = dict(potential=mlj, depth=1)
     orders = dict(orders=(-2, -3), R_0p=3.0)
     db = database()
     network = pt.sample_network()
-    whole = ("positions", "width")
+    files = dict(path=db.save(folder / "database.parquet"), potential=None)
     found = {
         "cells": Target(pt.cells, dict(dimension=2, depth=1)),
         "lattice_points": Target(pt.lattice_points, _small(depth=1)),
@@ -98,7 +98,8 @@ def targets():
         "degenerate_eigenvalues": Target(pt.degenerate_eigenvalues, _small(**orders, workers=1)),
         "numerical_gradients": Target(
             pt.numerical_gradients, dict(values=lambda x, w: x.sum(axis=(1, 2)), positions=BATCH,
-                                         width=np.array([3.0, 3.0]), step=1e-5)),
+                                         width=np.array([3.0, 3.0]), step=1e-5),
+            calls=("values",)),
         "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
         "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),
         "RelativeDistances": Target(pt.RelativeDistances, dict(orders=(-2, -3))),
@@ -107,7 +108,8 @@ def targets():
         "Potential": Target(pt.Potential, dict(
             pair=lambda r: 1 / r, cutoff=2.0, reach=None, pair_weight=1.0, triplet_weight=0.0,
             name="mine", triplet=None, pair_derivative=None, triplet_derivative=None),
-            ("function", "Potential")),
+            ("function", "Potential"),
+            calls=("pair", "triplet", "pair_derivative", "triplet_derivative")),
         "DatabaseSpec": Target(pt.DatabaseSpec, _fields(pt.DatabaseSpec()),
                                ("width", "depth", "n_widths", "lattice points")),
         "TrainingSpec": Target(pt.TrainingSpec, _fields(pt.TrainingSpec())),
@@ -117,22 +119,22 @@ def targets():
             depth=[1, 1], epochs=[3, 3], index=[0, 1], subset=[0, 1], extra={}, about={},
             spec=None)),
         "Database.from_arrays": Target(pt.Database.from_arrays, dict(
-            positions=BATCH, width=3.0, energy=[1.0, 2.0], forces=BATCH, potential=mlj, depth=1)),
+            positions=BATCH, width=3.0, energy=[1.0, 2.0], forces=BATCH, potential=mlj, depth=1),
+            ("energy", "forces")),
         "generate": Target(_silent(pt.generate), dict(spec=pt.DatabaseSpec(n_configurations=3),
                                                       workers=1, progress=False)),
-        "load": Target(pt.load, dict(path="none.parquet", potential=None),
-                       errors=(ValueError, TypeError, OSError)),
-        "load_network": Target(pt.load_network, dict(path="none.npz"),
+        "load": Target(pt.load, files, errors=(ValueError, TypeError, OSError)),
+        "load_network": Target(pt.load_network, dict(path=network.save(folder / "network.npz")),
                                errors=(ValueError, TypeError, OSError)),
         "concat": Target(pt.concat, dict(databases=[db, db])),
-        "filter": Target(db.filter, dict(mask=np.ones(12, bool), energy=(-3, 3), width=(1, 9))),
+        "filter": Target(db.filter, dict(mask=np.ones(12, bool), energy=(-3, 3), width=(1, 9)),
+                         calls=("mask",)),
         "split": Target(db.split, dict(validation=0.25, seed=0)),
-        "rows": Target(lambda rows: db[rows], dict(rows=slice(2, 5)),
-                       errors=(ValueError, TypeError, IndexError)),
+        "rows": Target(db.__getitem__, dict(rows=slice(2, 5)), ("row",), errors=(IndexError,)),
         "prepare": Target(pt.prepare, dict(database=db, descriptor=pt.ProximityEigenvalues(),
                                            name="inputs", progress=False)),
         "inputs_of": Target(pt.inputs_of, dict(
-            database=pt.prepare(db, progress=False), descriptor=None, name="inputs")),
+            database=pt.prepare(db, progress=False), descriptor=None, name="inputs"), ("inputs",)),
         "predict": Target(network.predict, dict(positions=X, width=5.0)),
         "energy_and_forces of a network": Target(network.energy_and_forces,
                                                  dict(positions=X, width=5.0)),
@@ -146,7 +148,7 @@ def targets():
             pt.descriptor_from_settings, dict(settings=pt.ProximityEigenvalues().settings),
             ("descriptor", "type")),
         "train": Target(pt.train, dict(database=db, spec=pt.TrainingSpec(
-            epochs=1, batch_size=4, hidden=()), progress=False), costly=("database",)),
+            epochs=1, batch_size=4, hidden=()), progress=False)),
         "fit_baseline": Target(pt.fit_baseline, dict(database=db, spec=pt.BaselineSpec())),
         "Average": Target(pt.Average, dict(members=[network, network])),
     }
@@ -162,7 +164,7 @@ def targets():
         found[name + ".gradients"] = Target(descriptor.gradients, _small())
         found[name + ", called"] = Target(descriptor, _small())
         g = np.ones_like(descriptor.values(X, 3.0))
-        found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g), whole)
+        found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g))
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pes_toy as pt
 import pytest
 from hostile import VALUES, targets
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pes_toy.cli import main
 from worlds import cases, outcome
@@ -19,8 +19,8 @@ PICTURES = {"plot_lattice"}  # what they draw is looked at in other tests
 
 
 @pytest.fixture(scope="module")
-def named():
-    return targets()
+def named(tmp_path_factory):
+    return targets(tmp_path_factory.mktemp("arguments"))
 
 
 def holds_nan(value, deep=0):
@@ -49,8 +49,37 @@ def test_every_function_of_physics_is_tried(named):
 
 def test_the_right_arguments_are_right(named):
     for name, target in named.items():
-        if not name.startswith("load"):
-            target.call(**target.good)
+        assert not holds_nan(target.call(**target.good)), name
+
+
+RAGGED = [[1, 2], [3]]
+FOUND = [  # what was found in this way, and mended
+    ("cells", "depth", 10**9), ("cells", "dimension", 40), ("lattice_points", "depth", 10**9),
+    ("cells", "depth", np.timedelta64(3, "s")), ("brute_force_energy", "depth", 1000),
+    ("brute_force_energy", "positions", np.zeros((4, 2))), ("cost", "dimension", 10**9),
+    ("cost", "protocol", np.zeros((4, 2))), ("energy_per_particle", "protocol", np.array([])),
+    ("energy_per_particle", "depth", 2**63), ("drag_path", "n", 1.5), ("drag_path", "x", np.nan),
+    ("drag_path", "width", "5"), ("ProximityEigenvalues", "orders", np.array("a")),
+    ("SymmetryFunctions", "radial", np.array(5.0)), ("DatabaseSpec", "width", RAGGED),
+    ("DatabaseSpec", "dimension", 1e300), ("TrainingSpec", "hidden", RAGGED),
+    ("Database", "energy", RAGGED), ("Database", "extra", 5), ("Database", "about", np.nan),
+    ("Database", "spec", np.nan), ("Database.from_arrays", "energy", RAGGED),
+    ("Database.from_arrays", "depth", RAGGED), ("Database.from_arrays", "depth", []),
+    ("concat", "databases", 5), ("filter", "mask", RAGGED), ("filter", "energy", ("a", "b")),
+    ("filter", "width", RAGGED), ("rows", "rows", RAGGED), ("rows", "rows", True),
+    ("rows", "rows", [[]]), ("inputs_of", "database", 5), ("inputs_of", "name", []),
+    ("prepare", "database", 5), ("prepare", "name", 5), ("Experiment", "name", np.nan),
+    ("Average", "members", iter([1])), ("Average", "members", np.array([])),
+    ("descriptor_from_settings", "settings", "abc"), ("Morse.pair", "r", RAGGED),
+    ("Morse.triplet", "b", RAGGED)]
+
+
+@pytest.mark.parametrize("name, argument, value", FOUND, ids=lambda v: str(v)[:20])
+def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name, argument, value):
+    target = named[name]
+    found = outcome(lambda: target.call(**{**target.good, argument: value}), argument,
+                    *target.others, errors=target.errors)
+    assert found.error
 
 
 @given(st.data())
@@ -58,16 +87,20 @@ def test_the_right_arguments_are_right(named):
 def test_what_is_handed_over_by_mistake(named, data):
     name = data.draw(st.sampled_from(sorted(named)))
     target = named[name]
-    arguments = [argument for argument in target.good if argument not in target.costly]
-    argument = data.draw(st.sampled_from(arguments))
+    argument = data.draw(st.sampled_from(sorted(target.good)))
     value = VALUES[data.draw(st.integers(0, len(VALUES) - 1))]
+
+    assume(not (argument in target.calls and callable(value)))
+    names = [argument, *target.others]
+    if argument in ("positions", "width"):  # they belong together
+        names += ["positions", "width"]
 
     def call():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return target.call(**{**target.good, argument: value})
 
-    found = outcome(call, argument, *target.others, errors=target.errors)
+    found = outcome(call, *names, errors=target.errors)
     assert not holds_nan(found.answer)
     if isinstance(found.answer, (pt.DatabaseSpec, pt.TrainingSpec, pt.BaselineSpec)):
         spec = found.answer

@@ -12,7 +12,7 @@ import numpy as np
 # %% auto #0
 __all__ = ['NO_NUMBERS', 'check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
 
-# %% ../../nbs/base/checks.ipynb #35ca2977
+# %% ../../nbs/base/checks.ipynb #3ae4eeb1
 NO_NUMBERS = (bool, np.bool_, np.timedelta64) # though Python and numpy count them among them
 
 def check_number(
@@ -26,7 +26,8 @@ def check_number(
 ): # the value as a plain int or float
     "A finite number within limits, or an error that names the argument, its value and the remedy."
     wanted = _wanted(integer, low, high, above)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    plain = isinstance(value, (np.ndarray, np.floating, np.integer)) and value.ndim == 0
+    if plain and not isinstance(value, NO_NUMBERS):
         value = value.item()
     if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r} of type {type(value).__name__}")
@@ -91,15 +92,22 @@ def check_configurations(
     _check_values(x, w)
     return np.ascontiguousarray(x), np.broadcast_to(w, len(x)).copy(), single
 
-# %% ../../nbs/base/checks.ipynb #cb7669495
+# %% ../../nbs/base/checks.ipynb #258e993f
+def as_array(
+    name: str, # what to call it in the error
+    value: object, # what somebody gave
+    remedy: str = "give every row as many numbers as the others", # in words
+) -> np.ndarray: # as numpy understands it
+    "An array, or a ValueError for rows of unequal length."
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a regular array, got rows of unequal length; "
+                         f"{remedy}") from error
+
 def _as_floats(name, value):
     "Numbers as float64; text, objects and ragged lists raise."
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be a regular array, got rows of unequal length; "
-            "give every configuration the same number of particles") from error
+    array = as_array(name, value, "give every configuration the same number of particles")
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be numbers, got {array.dtype} ({str(value)[:40]!r}); "
                         "convert it with numpy.asarray(..., dtype=float)")

@@ -477,7 +477,7 @@ def depths(
                          f"{potential.reach} of the potential; make the cell wider")
     return found.astype(np.int64)
 
-# %% ../../nbs/engine/sums.ipynb #c5a15b4f5
+# %% ../../nbs/engine/sums.ipynb #d9b55725
 def is_boxed(
     potential: object, # the potential
     widths: np.ndarray, # (M,), in R_c
@@ -498,7 +498,8 @@ def check_size(
     dimension: int, # number of dimensions
 ):
     "Refuses cells whose images would not fit into memory."
-    points = N * (2.0 * np.where(boxed, 0, depths) + 1) ** dimension
+    with np.errstate(over="ignore"): # infinitely many are too many
+        points = N * (2.0 * np.where(boxed, 0, depths) + 1) ** dimension
     if len(points) and points.max() > MOST_POINTS:
         m = np.argmax(points)
         raise ValueError(f"width {widths[m]:.6g} with depth {depths[m]} needs {points[m]:.3g} "
