@@ -454,7 +454,7 @@ def ways_for(
     "The ways that can sum this."
     return [way for way in WAYS if way.can(potential, dimension, protocol)]
 
-# %% ../../nbs/engine/sums.ipynb #ba9461df
+# %% ../../nbs/engine/sums.ipynb #91aedbd7
 MOST_POINTS = 20_000_000 # lattice points that one configuration may need
 
 def depths(
@@ -465,7 +465,8 @@ def depths(
 ) -> np.ndarray: # (M,) integers
     "The depth of surrounding cells for each configuration."
     if depth is not None:
-        depth = check_number("depth", depth, integer=True, low=0, high=2**31)
+        depth = check_number("depth", depth, integer=True, low=0)
+        if depth > 2**31: raise ValueError(f"depth must be below 2^31, got {depth}")
     if potential.reach is None and depth is None:
         raise ValueError(f"depth must be given for {potential!r}, which has no cutoff; "
                          "pass depth=2, say, and check that more does not change the result")
