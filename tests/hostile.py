@@ -106,7 +106,8 @@ def targets(folder):
         "SymmetryFunctions": Target(pt.SymmetryFunctions, dict(
             radial=((1.0, 0.0),), angular=((0.1, 0.0, 2.0, 1.0),), cutoff=3.0, third_side=True)),
         "Potential": Target(pt.Potential, dict(
-            pair=lambda r: 1 / r, cutoff=2.0, reach=None, pair_weight=1.0, triplet_weight=0.0,
+            pair=lambda r: (1 - r / 2) ** 2 if r < 2 else 0.0, cutoff=2.0, reach=None,
+            pair_weight=1.0, triplet_weight=0.0,
             name="mine", triplet=None, pair_derivative=None, triplet_derivative=None),
             ("function", "Potential"),
             calls=("pair", "triplet", "pair_derivative", "triplet_derivative")),
