@@ -37,7 +37,7 @@ THINGS = [None, ..., NotImplemented, object(), object, int, len, lambda *a: 0, s
 VALUES = NUMBERS + WORDS + LISTS + THINGS
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Target:
     "A public function or class with arguments that it takes, and the errors it may raise."
 
@@ -46,6 +46,9 @@ class Target:
     others: tuple = ()  # names that an error may say beside the argument's
     errors: tuple = (ValueError, TypeError)
     calls: tuple = ()  # arguments that may be functions, whose errors are their own
+
+    def __repr__(self):
+        return f"Target of {', '.join(self.good)}"
 
 
 def _small(**more):
@@ -142,7 +145,7 @@ def targets(folder):
         "drag": Target(network.drag, dict(potential=None, width=5.0, points=11)),
         "score": Target(pt.score, dict(model=network, database=db)),
         "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
-        "calculator": Target(pt.calculator, dict(model=mlj, depth=1)),
+        "calculator": Target(pt.calculator, dict(model=mlj, depth=1), ("potential",)),
         "Experiment": Target(
             pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),
         "descriptor_from_settings": Target(
