@@ -51,6 +51,8 @@ _homes = {
     ],
     "symmetry_functions": ["SymmetryFunctions"],
     "judging": ["report", "DescriptorReport"],
+    "verification": ["verify"],
+    "subjects": ["Verification", "Check", "grade"],
     "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
     "training": ["TrainingSpec", "DivergedError"],
     "streamed": ["train"],
