@@ -9,6 +9,7 @@ from databases import make
 from pes_toy.exchange import settings_of
 
 ase = pytest.importorskip("ase")
+pytest.importorskip("ase.io")
 
 POTENTIAL = pt.ModifiedLennardJones()
 CASES = {  # particles, dimension, width
@@ -179,3 +180,229 @@ def test_pictures_that_cannot_be_are_refused(tmp_path):
     plot.figure.savefig(tmp_path / "x.png")
     with pytest.raises(ValueError, match="does not say"):
         pt.figure_settings(tmp_path / "x.png")
+
+
+def one_frame(name="plane"):
+    return pt.to_atoms(some(name, 2))[0]
+
+
+def test_forces_of_fixed_atoms_come_without_the_constraint():
+    from ase.constraints import FixAtoms, Hookean
+
+    db = some("plane", 2)
+    atoms = pt.to_atoms(db)
+    atoms[0].set_constraint([FixAtoms([0, 2]), Hookean(1, 3, k=5.0, rt=0.1)])
+    assert (atoms[0].get_forces()[[0, 2]] == 0).all()
+    back = pt.from_atoms(atoms)
+    assert np.array_equal(back.forces, db.forces)
+    np.testing.assert_allclose(back.energy, db.energy, rtol=1e-15)
+
+
+def test_one_kind_of_particles():
+    mixed = one_frame()
+    mixed.symbols[0] = "O"
+    mixed.calc = pt.calculator(POTENTIAL)
+    mixed.get_potential_energy()
+    oxygen = pt.to_atoms(some("plane", 2), symbol="O")
+    for frames in (mixed, [mixed], [one_frame(), *oxygen]):
+        with pytest.raises(ValueError, match="the elements H, O, .* take the frames of one"):
+            pt.from_atoms(frames)
+    assert len(pt.from_atoms(oxygen)) == 2
+
+
+TURNS = {"plane": "z", "space": (1, 2, 3), "line": (3, 1, 2)}
+
+
+@pytest.mark.parametrize("angle", [30, 90, 180])
+@pytest.mark.parametrize("name", CASES)
+def test_turned_cells_have_the_energy_of_the_cell_that_is_not_turned(name, angle):
+    d = CASES[name][1]
+    db = some(name, 3)
+    for m, atoms in enumerate(pt.to_atoms(db)):
+        atoms.rotate(angle, TURNS[name], rotate_cell=True)
+        atoms.positions += (1.0, 2.0, 3.0)
+        atoms.calc = pt.calculator(POTENTIAL)
+        axes = atoms.cell.array[:d] / atoms.cell.lengths()[0]
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)
+        np.testing.assert_allclose(energy, len(atoms) * db.energy[m], rtol=1e-9)
+        scale = np.abs(db.forces[m]).max()
+        np.testing.assert_allclose(forces @ axes.T, db.forces[m], atol=1e-8 * scale)
+        back = pt.from_atoms(atoms)
+        np.testing.assert_allclose(back.energy, db.energy[[m]], rtol=1e-9)
+        np.testing.assert_allclose(back.forces[0], db.forces[m], atol=1e-8 * scale)
+        again = pt.energy_per_particle(back.positions, back.width)
+        np.testing.assert_allclose(again, db.energy[[m]], rtol=1e-9)
+
+
+def test_mirrored_cells_and_cells_that_are_nearly_square():
+    atoms = one_frame()
+    energy = atoms.get_potential_energy()
+    atoms.set_cell(-atoms.cell.array)
+    atoms.calc = pt.calculator(POTENTIAL)
+    np.testing.assert_allclose(atoms.get_potential_energy(), energy, rtol=1e-10)
+    atoms.set_cell([[5, 0, 0], [5e-5, 5, 0], [0, 0, 1]])
+    with pytest.raises(ValueError, match="square or cubic"):
+        atoms.get_potential_energy()
+    atoms.set_cell([0, 0, 0])
+    with pytest.raises(ValueError, match="square or cubic"):
+        atoms.get_potential_energy()
+
+
+def test_one_frame_or_a_file_will_do(tmp_path):
+    db = some("plane", 3)
+    atoms = pt.to_atoms(db)
+    alone = pt.from_atoms(atoms[1])
+    assert len(alone) == 1 and np.array_equal(alone.positions[0], db.positions[1])
+    path = tmp_path / "toy.xyz"
+    ase.io.write(path, atoms)
+    for given in (path, str(path)):
+        back = pt.from_atoms(given)
+        np.testing.assert_allclose(back.positions, db.positions, atol=1e-7)
+        np.testing.assert_allclose(back.forces, db.forces, atol=1e-7)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        pt.from_atoms(tmp_path / "missing.xyz")
+    path.write_text("nothing of the kind")
+    with pytest.raises(ValueError, match="cannot be read by ASE"):
+        pt.from_atoms(path)
+    for wrong in (3, None, [1.0], db):
+        with pytest.raises(TypeError, match="a list of them or the name of a file"):
+            pt.from_atoms(wrong)
+
+
+def renamed(atoms, energy, forces):
+    "Frames as they come from programs with names of their own."
+    frames = []
+    for known in atoms:
+        frame = known.copy()
+        frame.info[energy] = known.get_potential_energy()
+        frame.arrays[forces] = known.get_forces()
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("names", [("Energy", "force"), ("REF_energy", "REF_forces")])
+def test_labels_under_other_names(names, tmp_path):
+    energy, forces = names
+    db = some("plane", 3)
+    path = tmp_path / "other.xyz"
+    ase.io.write(path, renamed(pt.to_atoms(db), energy, forces))
+    with pytest.raises(ValueError, match=f"no energy, but .*'{energy}'.*energy_key="):
+        pt.from_atoms(path)
+    back = pt.from_atoms(path, energy_key=energy, forces_key=forces)
+    np.testing.assert_allclose(back.energy, db.energy, atol=1e-7)
+    np.testing.assert_allclose(back.forces, db.forces, atol=1e-7)
+    with pytest.warns(UserWarning, match=f"{forces}.*name them with forces_key="):
+        assert pt.from_atoms(path, energy_key=energy).forces is None
+    with pytest.raises(ValueError, match=f"no forces 'F', but .*'{forces}'"):
+        pt.from_atoms(path, energy_key=energy, forces_key="F")
+
+
+def test_labels_are_not_lost_without_a_word():
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = pt.to_atoms(some("plane", 3))
+    energy = atoms[1].get_potential_energy()
+    atoms[1].calc = SinglePointCalculator(atoms[1], energy=energy)
+    with pytest.warns(UserWarning, match=r"1 of 3 atoms \(first: 1\) have no forces"):
+        assert pt.from_atoms(atoms).forces is None
+    moved = one_frame()
+    moved.positions[0, 0] += 0.1
+    with pytest.raises(ValueError, match=r"energy of atoms\[0\] is not that of these atoms"):
+        pt.from_atoms(moved)
+    up = one_frame()
+    up.calc = SinglePointCalculator(up, energy=1.0, forces=np.ones((4, 3)))
+    with pytest.raises(ValueError, match="point out of the directions with images"):
+        pt.from_atoms(up)
+    up.calc = SinglePointCalculator(up, energy=1.0, forces=np.zeros((4, 2)))
+    with pytest.raises(ValueError, match=r"forces of atoms\[0\] must be numbers"):
+        pt.from_atoms(up)
+
+
+@pytest.mark.parametrize("energy", ["abc", np.nan, True])
+def test_an_energy_that_is_no_number(energy):
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    atoms = one_frame()
+    atoms.calc = SinglePointCalculator(atoms, energy=energy)
+    with pytest.raises((TypeError, ValueError), match=r"energy of atoms\[0\] must be a finite"):
+        pt.from_atoms(atoms)
+
+
+def test_an_energy_in_a_file_that_is_text(tmp_path):
+    path = tmp_path / "text.xyz"
+    path.write_text(
+        '1\nLattice="5 0 0 0 5 0 0 0 1" Properties=species:S:1:pos:R:3 energy=abc pbc="T T F"\n'
+        "H 0 0 0\n"
+    )
+    with pytest.raises(TypeError, match=r"energy of atoms\[0\] must be a finite number, got 'abc'"):
+        pt.from_atoms(path)
+
+
+def test_frames_without_atoms():
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    empty = ase.Atoms(cell=[5, 5, 1], pbc=[True, True, False])
+    empty.calc = SinglePointCalculator(empty, energy=0.0)
+    with pytest.raises(ValueError, match="none at all"):
+        pt.from_atoms([empty])
+    empty.calc = pt.calculator(POTENTIAL)
+    with pytest.raises(ValueError, match="none at all"):
+        empty.get_potential_energy()
+
+
+@pytest.mark.parametrize("symbol", ["Foo", "H2", "", None, 1])
+def test_symbols_that_are_none(symbol):
+    with pytest.raises(ValueError, match="symbol must be that of one chemical element"):
+        pt.to_atoms(some("plane", 2), symbol=symbol)
+    with pytest.raises(TypeError, match="database must be a Database"):
+        pt.to_atoms("db.parquet")
+
+
+def thermal_velocities(atoms):
+    "By the name that ASE has for it since 3.29, or the one before."
+    from ase.md import velocitydistribution as ase_velocities
+
+    usual = getattr(ase_velocities, "MaxwellBoltzmannDistribution")
+    draw = getattr(ase_velocities, "thermalize_momenta", usual)
+    draw(atoms, temperature_K=500, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_thermal_velocities_stay_in_the_cell_and_keep_the_energy(name):
+    "Velocities of ASE, and its dynamics: in a plane cell they used to leave the plane."
+    from ase import units
+    from ase.md.velocitydistribution import Stationary
+    from ase.md.verlet import VelocityVerlet
+
+    N, d, _ = CASES[name]
+    x, w = some(name).positions[0], some(name).width[0]
+    still = pt.relax(x, w, relaxer="fire", epochs=2000).positions
+    atoms = pt.to_atoms(pt.Database.from_arrays(still[None], w, potential=POTENTIAL))[0]
+    atoms.calc = pt.calculator(POTENTIAL)
+    thermal_velocities(atoms)
+    assert (atoms.get_momenta()[:, d:] == 0).all() and (atoms.get_momenta()[:, :d] != 0).all()
+    thermal = atoms.get_kinetic_energy() / (0.5 * N * d * units.kB)
+    np.testing.assert_allclose(atoms.get_temperature(), thermal, rtol=1e-12)
+    Stationary(atoms)
+    np.testing.assert_allclose(atoms.get_momenta().sum(axis=0), 0, atol=1e-12)
+    swings = []
+    for step in (0.02, 0.01):
+        moving = atoms.copy()
+        moving.calc = pt.calculator(POTENTIAL)
+        found = []
+        dynamics = VelocityVerlet(moving, timestep=step)
+        dynamics.attach(lambda moving=moving, found=found: found.append(moving.get_total_energy()))
+        dynamics.run(round(2 / step))
+        assert (moving.positions[:, d:] == 0).all() and len(found) > 100
+        swings.append(np.ptp(found))
+    assert swings[1] < 0.01 * atoms.get_kinetic_energy() and 3 < swings[0] / swings[1] < 5
+
+
+def test_rotations_are_taken_out_in_the_plane():
+    from ase.md.velocitydistribution import ZeroRotation
+
+    atoms = one_frame()
+    thermal_velocities(atoms)
+    ZeroRotation(atoms)
+    assert (atoms.get_momenta()[:, 2] == 0).all() and np.isfinite(atoms.get_momenta()).all()
+    np.testing.assert_allclose(atoms.get_angular_momentum(), 0, atol=1e-10)
