@@ -15,7 +15,7 @@ from .sums import Around, listed_forces, new_points, new_room, once_forces, wide
 # %% auto #0
 __all__ = ['Motion', 'fire', 'fire_for']
 
-# %% ../../nbs/engine/fire.ipynb #7ed476d6
+# %% ../../nbs/engine/fire.ipynb #8a7e0bec
 class Motion(NamedTuple):
     "How a configuration rolls."
     f: np.ndarray # (N, d) forces
@@ -30,8 +30,8 @@ def _energy_and_forces(x, w, u, around, motion):
     return once_forces(x, square_cell(w, x.shape[1]), u, motion.room, motion.f)
 
 @kernel
-def _room_for(N, d, cells):
-    return new_room(N, np.int64(0))
+def _room_for(N, d, around):
+    return new_room(N, np.int64(0), around.stop)
 
 @kernel
 def _more_room(room, lack):
@@ -43,8 +43,8 @@ def _listed_energy_and_forces(x, w, u, around, motion):
     return listed_forces(x, w, u, around, motion.room, motion.f), 0
 
 @kernel
-def _listed_room_for(N, d, cells):
-    return new_points(len(cells) * N, d)
+def _listed_room_for(N, d, around):
+    return new_points(len(around.cells) * N, d)
 
 @kernel
 def _same_room(room, lack):
@@ -121,12 +121,12 @@ def _roll(x, w, motion, max_delta):
             if x[i, c] >= w: x[i, c] = 0.0
     return True
 
-# %% ../../nbs/engine/fire.ipynb #de6a2d75
+# %% ../../nbs/engine/fire.ipynb #f033fb5c
 @kernel
-def _motion_of(N, d, cells):
+def _motion_of(N, d, around):
     "Room for one configuration."
     return Motion(np.zeros((N, d)), np.zeros((N, d)), np.zeros((N, d)), np.zeros(4),
-                  _room_for(N, d, cells))
+                  _room_for(N, d, around))
 
 @kernel
 def _start(x, motion, energy):
@@ -143,8 +143,8 @@ def fire(batch, which, u, steps, draw_of, images):
     N = batch.x.shape[1]
     d = batch.x.shape[2]
     state = streams(1)
-    around = Around(cells_within(d, images.depth), False)
-    motion = _motion_of(N, d, around.cells)
+    around = Around(cells_within(d, images.depth), False, steps.stop)
+    motion = _motion_of(N, d, around)
     for m in which:
         x = batch.x[m]
         w = batch.width[m]
@@ -153,6 +153,7 @@ def fire(batch, which, u, steps, draw_of, images):
         epoch = -1
         while epoch < steps.epochs:
             energy, lack = _energy_and_forces(x, w, u, around, motion)
+            if steps.stop[0]: return
             if lack > 0:
                 motion = _with_room(motion, lack)
                 continue

@@ -398,7 +398,7 @@ def _room_of(N):
     triples = Triples(np.empty((Q, 3 * LANES)), v, e)
     return Room(streams(LANES), places, Pairs(near, far), triples, looks, choice, bits)
 
-# %% ../../nbs/engine/lanes.ipynb #901be5ae
+# %% ../../nbs/engine/lanes.ipynb #69ae7445
 @kernel(inline=True)
 def place_anew(room, p, max_delta):
     "Random places for particle p in all lanes; the old ones where max_delta is negative."
@@ -430,6 +430,7 @@ def descend_blocks(batch, which, u, steps, draw_of, rows, room):
     for block in range(0, len(which), LANES):
         load_lanes(batch, which, block, draw_of, room)
         for step in range(-N, steps.epochs * N):
+            if steps.stop[0]: return
             step_lanes(room, rows, step % N, u, steps.max_delta if step >= 0 else -1.0)
             if step >= 0: count_steps(batch.accepted, which, block, room.choice, step // N)
         for l in range(min(LANES, len(which) - block)):
