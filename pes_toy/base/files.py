@@ -19,7 +19,8 @@ except ImportError: # Windows
     fcntl = None
 
 # %% auto #0
-__all__ = ['MARK', 'DAY', 'locked', 'remove_left', 'whole_file', 'read_text', 'from_json', 'UpdateError', 'digest_of']
+__all__ = ['MARK', 'DAY', 'locked', 'remove_left', 'whole_file', 'read_text', 'from_json', 'printable', 'UpdateError',
+           'digest_of']
 
 # %% ../../nbs/base/files.ipynb #d61c0eb6
 MARK = ".pes_toy-" # names that are ours to remove begin so
@@ -126,7 +127,7 @@ def _beside(path):
             raise type(error)(error.errno, error.strerror, str(path)) from error
         if handle is not None: return name, handle
 
-# %% ../../nbs/base/files.ipynb #c17c127f
+# %% ../../nbs/base/files.ipynb #4c9c1538
 def read_text(
     path, # of a file
 ) -> str: # what is in it
@@ -146,6 +147,13 @@ def from_json(
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+def printable(
+    text: str, # what a file says, perhaps
+) -> str: # without characters that steer a terminal
+    "Text whose characters are all seen: others are written as in Python."
+    seen = [c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text]
+    return "".join(seen)
 
 class UpdateError(ValueError):
     "A file of a later version, which this one cannot read."
