@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from .base.checks import check_number
+from .base.cluster import check_client, on_client
 from .base.files import UpdateError, digest_of, from_json, locked, read_text, whole_file
 from .base.jobs import progress_bar
 from .base.show import axes_or_new
@@ -111,17 +112,21 @@ def _job(experiment):
     )
     return experiment.key, run_experiment(experiment)
 
-def _run_all(todo, workers, kept):
+def _run_all(todo, ways, kept):
     "Results as they come; what another sweep has stored in the meantime is left out."
     left = (experiment for experiment in todo if experiment.key not in kept.stored())
-    if workers == 1:
+    workers, client = ways
+    if client is None and workers == 1:
         for experiment in left:
             yield experiment.key, run_experiment(experiment)
         return
-    from joblib import Parallel, delayed
     for experiment in todo: # what cannot travel is an error at once
         if isinstance(experiment.database.potential, Potential):
             pickle.dumps(experiment.database.potential)
+    if client is not None:
+        yield from on_client(client, _job, left)
+        return
+    from joblib import Parallel, delayed
     pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
     yield from pool(delayed(_job)(experiment) for experiment in left)
 
@@ -283,6 +288,7 @@ def sweep(
     repeats: int = 3, # seeds
     store=None, # JSON file of results; None: kept in memory
     workers: int = 1, # processes
+    client=None, # a distributed.Client, whose workers run the experiments instead
     compute: bool = True, # False: only what is stored; an error if something is missing
     progress: bool = True, # show a progress bar
 ) -> Sweep:
@@ -290,6 +296,8 @@ def sweep(
     repeats = check_number("repeats", repeats, integer=True, low=1)
     workers = check_number("workers", workers, integer=True, low=1)
     experiments = _checked(experiments)
+    if client is not None:
+        check_client(client)
     kept = _open_store(store)
     runs = [with_seeds(experiment, repeats) for experiment in experiments]
     missing = {e.key: e for same in runs for e in same if e.key not in kept.results}
@@ -299,7 +307,7 @@ def sweep(
                          f"{str(store)!r}, the first is of {todo[0].name!r}; "
                          "compute them with compute=True (make figures)")
     with progress_bar(len(todo), progress and bool(todo), "runs") as bar:
-        for key, result in _run_all(todo, workers, kept):
+        for key, result in _run_all(todo, (workers, client), kept):
             kept.put(key, result)
             bar.update(1)
         kept.update()
