@@ -96,14 +96,13 @@ def _step_at_a_face(descriptor, x, w, size):
     relative = step / size.max(axis=axes)
     return float(np.median(relative))
 
-# %% ../nbs/06b_judging.ipynb #f7d4edd0
+# %% ../nbs/06b_judging.ipynb #33f91ac2
 def _gradients(descriptor, x, w):
     "Gradients (M, K, N d) of all inputs, without warnings."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
         J = descriptor.gradients(x, w)
-    if np.shape(J)[len(np.shape(J)) - 2:] != x.shape[1:]:
-        check_gradients(descriptor, J, np.asarray(descriptor.values(x, w)), x)
+    J = check_gradients(descriptor, J, descriptor.values(x, w), x)
     coordinates = x[0].size
     return J.reshape(len(x), -1, coordinates)
 

@@ -270,7 +270,8 @@ things = [
     x[:, :1], np.asfortranarray(x), x[::-1, ::-1, ::-1], x * np.nan, x * np.inf, x * 1e13,
     x * 1e300, x * 1e-300, x * 0, x.astype(complex), x.astype(object), x.astype(str),
     x.astype(np.float16), np.concatenate([x, x], axis=2), np.concatenate([x, x], axis=1),
-    x.tolist(), x > 2, None, 3.0, "x", [], {}, np.ma.masked_array(x, x > 2), rng.uniform(0, 5, (3, 4, 4)),
+    x.tolist(), x > 2, None, 3.0, "x", [], {}, np.ma.masked_array(x, x > 2),
+    rng.uniform(0, 5, (3, 4, 4)),
 ]
 widths = [5.0, 5, np.float32(5), np.array(5.0), np.full(3, 5.0), np.full(4, 5.0),
           np.full((3, 1), 5.0), [], [5.0], 0.0, -5.0, np.nan, np.inf, 1e-300, 1e300,

@@ -76,10 +76,12 @@ def check_flag(
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
-# %% ../../nbs/base/checks.ipynb #c1899d92f
+# %% ../../nbs/base/checks.ipynb #2f326aad
 def check_configurations(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width for all, or (M,) widths, in R_c
+    *,
+    lost: bool = False, # only warn of positions so far away that most digits are lost
 ) -> tuple[np.ndarray, np.ndarray, bool]: # (M, N, d), (M,), True if a single configuration came in
     "Positions and widths as contiguous float64 arrays, or an error that says what is wrong."
     found = _one_plain(positions, width)
@@ -90,9 +92,10 @@ def check_configurations(
     _check_shapes(x, w, single)
     x = x[None] if single else x
     _check_values(x, w)
+    _check_digits(x, w, lost)
     return np.ascontiguousarray(x), np.broadcast_to(w, len(x)).copy(), single
 
-# %% ../../nbs/base/checks.ipynb #4c3b296e
+# %% ../../nbs/base/checks.ipynb #a97c3453
 def _as_floats(name, value):
     "Numbers as float64; text, objects and ragged lists raise."
     try:
@@ -127,13 +130,12 @@ def _check_values(x, w):
     if not good.all():
         raise ValueError(f"width must be a finite number above 0, got {w[~good].flat[0]}; "
                          "give the width of the cell in R_c")
-    _check_digits(x, w)
 
-# %% ../../nbs/base/checks.ipynb #324d0649
+# %% ../../nbs/base/checks.ipynb #cc1e6947
 FAR = 1e6 # widths from the cell: ten digits are left within it
 LOST = 1e10 # six digits
 
-def _check_digits(x, w):
+def _check_digits(x, w, lost):
     "Warns of positions that lose digits, and refuses those that have lost most."
     if not x.size or max(x.max(), -x.min()) <= FAR * float(w.min()): return
     with np.errstate(over="ignore"):
@@ -143,8 +145,8 @@ def _check_digits(x, w):
     said = (f"positions of configuration {m} lie {far[m]:.2g} widths from the cell, where floats "
             f"are {far[m] * np.finfo(float).eps:.0e} widths apart; wrap them into the cell while "
             "they have their digits")
-    if far[m] > LOST: raise ValueError(said)
-    warnings.warn(said, stacklevel=5)
+    if far[m] > LOST and not lost: raise ValueError(said)
+    warnings.warn(said, stacklevel=4)
 
 # %% ../../nbs/base/checks.ipynb #fd9c2fe8
 def _one_plain(positions, width):
