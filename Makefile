@@ -7,9 +7,10 @@ DEV := .venv/dev.stamp
 NB ?=
 ARGS ?=
 DEMO ?= demo
+INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab docs bench figures samples export execute readme clean
+.PHONY: help demo test stress installed lab docs bench figures samples export execute readme clean
 
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,10 +23,15 @@ demo: $(NETWORKS) ## make a database with the thesis's settings, train a network
 	$(BIN)/pes_toy train $(DEMO)/prepared.parquet $(DEMO)/network.npz --pictures $(DEMO)
 	$(BIN)/pes_toy predict $(DEMO)/network.npz --fresh 1
 
-test: $(DEV) ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
+test: $(DEV) installed ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
+	cd build && $(INSTALLED) ../$(BIN)/pytest -n 2 --dist loadfile ../tests $(ARGS)
+
+stress: $(DEV) installed ## what takes longer than tests may: more than 10,000 random cases and damaged files, large cells, interrupted jobs (ARGS="-k cells" for some)
+	cd build && $(INSTALLED) PES_TOY_STRESS=1 ../$(BIN)/pytest -m "stress or random" ../tests $(ARGS)
+
+installed: $(DEV)
 	rm -rf build/lib build/bdist.* build/installed
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --target build/installed .
-	cd build && PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" ../$(BIN)/pytest -n 2 --dist loadfile ../tests $(ARGS)
 
 lab: $(DEV) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs $(ARGS)

@@ -4,6 +4,11 @@ Large cells: 2-D, density 0.16 particles per R_c^2, one thread. Each call gets c
 own: one configuration repeated is learned by the branch predictor and stays in the cache, and reads
 too low. Small and narrow cells follow.
 """
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 from narrow_program import energy_and_forces_in_the_plane
 from timing import best_of, show
@@ -11,6 +16,7 @@ from timing import best_of, show
 from pes_toy.energy import energy_and_forces, energy_per_particle, plain_energy
 
 DENSITY = 0.16
+HERE = Path(__file__).parent
 ROUNDS = 11
 SIZES = [1_000, 10_000, 100_000]
 
@@ -67,6 +73,64 @@ def large_cells():
     show("large cells, density 0.16", rows)
 
 
+MILLION = [1_000, 10_000, 100_000, 1_000_000]
+PEAK = """
+import numpy as np
+import pes_toy as pt
+from energy import on_a_lattice
+
+def peak():
+    "Kilobytes, the most so far."
+    with open("/proc/self/status") as file:
+        return int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+
+pt.energy_and_forces(*on_a_lattice(1_000, {d}), workers=1)
+x, w = on_a_lattice({N}, {d})
+open("/proc/self/clear_refs", "w").write("5")
+before = peak()
+pt.energy_and_forces(x, w, workers=1)
+print(1024 * (peak() - before) / len(x))
+"""
+
+
+def on_a_lattice(N, d, rng=np.random.default_rng(0)):
+    "Shaken places of a lattice, numbered at random; density 0.16 in the plane, 0.08 in space."
+    w = (N / (0.16, 0.08)[d - 2]) ** (1 / d)
+    n = int(np.ceil(N ** (1 / d)))
+    places = rng.permutation(N)
+    corners = np.stack([places // n**c % n for c in range(d)], axis=1)
+    return (corners + rng.uniform(0, 0.4, (N, d))) * (w / n), w
+
+
+def processor_seconds(N, d):
+    "CPU time of energy and forces of a cell, the best of some rounds; each has cells of its own."
+    rounds = []
+    for _ in range(3):
+        cells = [on_a_lattice(N, d) for _ in range(max(1, 100_000 // N))]
+        start = time.process_time()
+        for x, w in cells:
+            energy_and_forces(x, w, workers=1)
+        rounds.append((time.process_time() - start) / len(cells))
+    return min(rounds)
+
+
+def a_million_particles():
+    rows = []
+    for d in (2, 3):
+        seconds = np.array([processor_seconds(N, d) for N in MILLION])
+        for N, each in zip(MILLION, seconds / MILLION):
+            rows.append((f"{N:,} particles in {d}-D", each * 1e9, "ns a particle, of CPU time"))
+        growth = np.polyfit(np.log(MILLION), np.log(seconds), 1)[0]
+        rows.append((f"exponent of the growth, {d}-D", growth, "(asked: at most 1.1)"))
+        if sys.platform == "linux":
+            code = PEAK.format(N=MILLION[-1], d=d)
+            said = subprocess.run([sys.executable, "-c", code], check=True, text=True,
+                                  capture_output=True, cwd=HERE).stdout
+            rows.append((f"memory of a million, {d}-D", float(said) - 8 * d,
+                         "bytes a particle beside forces (asked: at most 120)"))
+    show("up to a million particles, energy with forces", rows)
+
+
 SMALL = [(2, 4, 5.0), (2, 4, 2.0), (2, 4, 1.5), (2, 20, 10.0), (3, 8, 4.6), (3, 64, 8.6)] # d, N, w
 
 
@@ -91,4 +155,5 @@ def small_cells():
 
 if __name__ == "__main__":
     large_cells()
+    a_million_particles()
     small_cells()

@@ -100,9 +100,9 @@ def test_changed_files_are_refused(tmp_path, small):
     refused(
         other,
         write(header=header(format=3)),
-        "network format 3, this package reads 1 to 2.*version of pes_toy",
+        "network format 3, this package reads 1 to 2; update pes_toy.*train again",
     )
-    refused(other, write(header=header(format="one")), "network format one")
+    refused(other, write(header=header(format="one")))
     for drop in ("format", "digest", "pes_toy"):
         refused(other, write(header=header([drop])))
     for change in (

@@ -8,7 +8,8 @@ from pes_toy.energy import plain_energy, plain_forces
 from pes_toy.engine.neighbours import cell_of
 from pes_toy.engine.potentials import interaction_of
 from pes_toy.engine.compile import for_potential
-from pes_toy.engine.sums import WAYS, depths, new_room, once_forces, run_way, ways_for
+from pes_toy.engine.sums import (FIRST, WAYS, depths, new_room, once_forces, run_way,
+                                 ways_for)
 
 
 def soft(r):
@@ -82,6 +83,21 @@ def test_crowded_boxes_need_more_room():
                         for way in WAYS]
     np.testing.assert_allclose(v, v0, rtol=1e-11)
     np.testing.assert_allclose(f, f0, rtol=0, atol=1e-10 * abs(f0).max())
+
+
+@pytest.mark.parametrize("density, enough", [(0.16, True), (1.0, True), (6.0, False)])
+def test_the_first_room_of_a_large_cell(density, enough):
+    "It holds the lists at common densities, so that nothing is sorted twice; else another is made."
+    N, w = 1000, (1000 / density) ** 0.5
+    x = np.random.default_rng(1).uniform(0, w, (1, N, 2))
+    one, u = for_potential(once_forces, OWN), interaction_of(OWN)
+    lacks = one(x[0], cell_of(w, 2), u, new_room(N, FIRST), np.empty((N, 2)))[1]
+    assert (lacks == 0) == enough
+    depth = np.ones(1, np.int64)
+    (v, f), (v0, f0) = [run_way(way, x, np.full(1, w), OWN, depth, with_forces=True)
+                        for way in WAYS]
+    np.testing.assert_allclose(v, v0, rtol=1e-11)
+    np.testing.assert_allclose(f, f0, rtol=0, atol=1e-8 * abs(f0).max())
 
 
 @pytest.mark.parametrize("d", [2, 3])

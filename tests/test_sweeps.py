@@ -2,6 +2,11 @@
 import dataclasses
 import json
 import math
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +15,8 @@ from runs import BASELINE, NETWORK, QUICK, fake, made_up
 
 from pes_toy import sweeps
 from pes_toy.experiments import Experiment, vary
-from pes_toy.sweeps import _plus_minus, plain_sweep, sweep
+from pes_toy.potentials import Potential
+from pes_toy.sweeps import STORE, Store, _plus_minus, plain_sweep, sweep
 from pes_toy.training import TrainingSpec
 
 MEASURED = {"seconds", "seconds_one", "seconds_many"}
@@ -43,7 +49,7 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path, until):
     until(3)
     with pytest.raises(KeyboardInterrupt):
         sweep(TWO, **kept)
-    assert len(json.loads(kept["store"].read_text())) == 3 and len(until.done) == 3
+    assert len(Store(kept["store"]).results) == 3 and len(until.done) == 3
     with pytest.raises(ValueError, match="3 of 6 results are missing.*'b'"):
         sweep(TWO, compute=False, **kept)
     until(99)
@@ -78,11 +84,119 @@ def test_a_damaged_store_is_named_and_kept(tmp_path, until):
         assert store.read_text() == whole[:n]
 
 
-@pytest.mark.parametrize("content", [b"[1]", b"null", b"5", b"\xff\xfe", b'"text"'])
+@pytest.mark.parametrize(
+    "content",
+    [b"[1]", b"null", b"5", b"\xff\xfe", b'"text"', b"[" * 9**6, b'{"format": "a"}', b'{"a": 1}'],
+)
 def test_a_store_of_something_else(tmp_path, content):
     (tmp_path / "r.json").write_bytes(content)
     with pytest.raises(ValueError, match="r.json.*remove it"):
         sweep([BASELINE], repeats=1, store=tmp_path / "r.json", progress=False)
+
+
+def test_changed_results_are_noticed(tmp_path, until):
+    store = tmp_path / "results.json"
+    until(99)
+    sweep(TWO, store=store, progress=False)
+    whole = json.loads(store.read_text())
+    key = max(whole.keys() - {"format"})
+    for change in (
+        {key: {**whole[key], "energy_mae": 0.5}},
+        {key: {**whole[key], "more": 1}},
+        {key: {**whole[key], "digest": None}},
+        {"0" * 20: whole[key]},
+        {"format": 1.5},
+    ):
+        store.write_text(json.dumps({**whole, **change}))
+        with pytest.raises(ValueError, match="results.json.*damaged"):
+            sweep(TWO, store=store, progress=False)
+    store.write_text(json.dumps({**whole, "format": STORE + 1}))
+    with pytest.raises(ValueError, match="results.json.*update pes_toy"):
+        sweep(TWO, store=store, progress=False)
+
+
+def test_a_store_without_digests_is_read_with_a_warning(tmp_path, until):
+    store = tmp_path / "results.json"
+    until(99)
+    found = sweep(TWO, store=store, progress=False)
+    whole = json.loads(store.read_text())
+    del whole["format"]
+    for result in whole.values():
+        del result["digest"]
+    store.write_text(json.dumps(whole))
+    with pytest.warns(UserWarning, match="results.json.*no digests"):
+        assert errors(sweep(TWO, store=store, compute=False)) == errors(found)
+    with pytest.warns(UserWarning, match="no digests"):
+        sweep(TWO, repeats=4, store=store, progress=False)
+    assert len(Store(store).results) == 8 and len(until.done) == 8
+
+
+def test_two_stores_of_one_file_lose_nothing(tmp_path):
+    path = tmp_path / "results.json"
+    one, other = Store(path), Store(path)
+    one.put("a", dict(energy_mae=1.0))
+    other.put("b", dict(energy_mae=2.0))
+    other.put("a", dict(energy_mae=3.0))  # what is stored stays
+    one.put("c", dict(energy_mae=4.0))
+    wanted = {"a": dict(energy_mae=1.0), "b": dict(energy_mae=2.0), "c": dict(energy_mae=4.0)}
+    assert Store(path).results == one.results == wanted
+
+
+PROCESS = """
+import os, sys, time
+sys.path.insert(0, sys.argv[3])
+from runs import QUICK, fake
+from pes_toy import sweeps
+from pes_toy.experiments import Experiment, vary
+
+def run(experiment):
+    print("runs", flush=True)
+    time.sleep(0.02)
+    return fake(experiment)
+
+sweeps.run_experiment = run
+ours = vary(Experiment("", QUICK), "database.n_configurations", eval(sys.argv[2]))
+found = sweeps.sweep(ours, repeats=2, store=sys.argv[1], progress=False)
+print("done", found.values("energy_mae").size)
+"""
+
+
+def sweeping(store, amounts):
+    "A process that sweeps over some amounts."
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", PROCESS, str(store), repr(amounts), here]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_sweeps_share_a_store(tmp_path):
+    store = tmp_path / "results.json"
+    both = [sweeping(store, range(10, 30)), sweeping(store, range(20, 40))]
+    said = [process.communicate()[0] for process in both]
+    assert all("done 40" in text for text in said)
+    stored = Store(store).results
+    assert sorted({int(result["energy_mae"]) for result in stored.values()}) == [*range(10, 41)]
+    assert len(stored) == 60 and os.listdir(tmp_path) == ["results.json"]
+
+
+def test_a_killed_sweep_is_no_obstacle(tmp_path):
+    store = tmp_path / "results.json"
+    for seen in (3, 9):
+        process = sweeping(store, range(10, 40))
+        for _ in range(seen):
+            assert process.stdout.readline() == "runs\n"
+        process.kill()
+        process.wait()
+    already = len(Store(store).results)
+    text = sweeping(store, range(10, 40)).communicate()[0]
+    assert text.count("runs") == 60 - already and "done 60" in text and already >= 10
+    assert os.listdir(tmp_path) == ["results.json"]
+
+
+def test_what_cannot_travel_is_an_error_at_once():
+    own = Potential(pair=lambda r: (r - 1.0) ** 2 if r < 1.0 else 0.0, cutoff=1.0, name="mine")
+    base = Experiment("own", dataclasses.replace(QUICK, potential=own))
+    with pytest.raises(pickle.PicklingError, match="'mine' cannot travel.*top of a module"):
+        sweep([base], workers=2, progress=False)
 
 
 def test_a_store_nowhere_is_an_error_at_once(tmp_path, until):
@@ -122,7 +236,7 @@ def test_processes_give_the_same_numbers(tmp_path):
     finally:
         get_reusable_executor().shutdown(wait=True)
     assert lasting(alone) == lasting(together)
-    one, two = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("one", "two"))
+    one, two = (Store(tmp_path / f"{n}.json").results for n in ("one", "two"))
     assert list(one) == list(two) == sorted(one) and len(one) == 4
     assert len({result["energy_mae"] for result in lasting(alone)}) == 4 # seeds, methods differ
 

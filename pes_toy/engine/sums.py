@@ -19,12 +19,12 @@ from .potentials import (interaction_of, pair_slope, pair_value, triplet_slope,
 from ..lattice import cells
 
 # %% auto #0
-__all__ = ['BLOCK', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'once_energy', 'once_forces', 'Around', 'Points',
-           'new_points', 'list_points', 'third_side', 'listed_energy', 'listed_forces', 'once_energies',
-           'once_energies_and_forces', 'listed_energies', 'listed_energies_and_forces', 'Way', 'ways_for', 'depths',
-           'is_boxed', 'check_size', 'run_way', 'evaluate']
+__all__ = ['BLOCK', 'FIRST', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'wider_room', 'once_energy', 'once_forces',
+           'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy', 'listed_forces',
+           'once_energies', 'once_energies_and_forces', 'listed_energies', 'listed_energies_and_forces', 'Way',
+           'ways_for', 'depths', 'is_boxed', 'check_size', 'run_way', 'evaluate']
 
-# %% ../../nbs/engine/sums.ipynb #cd294d728
+# %% ../../nbs/engine/sums.ipynb #9f2861f7
 class Triangles(NamedTuple):
     "Triangles of a particle and two of its listed neighbours."
     corner: np.ndarray # (2, most) the two entries of the list
@@ -44,15 +44,26 @@ class Room(NamedTuple):
     total: np.ndarray # (N, 3) forces in the order of the grid
 
 BLOCK = 500 # entries that are listed, at least, before their sums are taken
+FIRST = 256 # listed neighbours that there is room for at first, in large cells
+
+@kernel
+def _room_for(arrays, most, total):
+    "Lists for up to `most` neighbours of each particle, beside the arrays of all particles."
+    long = most + BLOCK
+    corner, side = np.zeros((2, 2 * long), np.int64), np.zeros((3, 2 * long))
+    triangles = Triangles(corner, side, np.zeros(2 * long), np.zeros((3, 2 * long)))
+    return Room(arrays, new_near(long), np.zeros(long, np.int64), np.zeros(long),
+                np.zeros(long), np.zeros((long, 3)), triangles, total)
 
 @kernel
 def new_room(N, most):
     "Room for N particles, each with up to `most` listed neighbours."
-    long = most + BLOCK
-    corner, side = np.zeros((2, 2 * long), np.int64), np.zeros((3, 2 * long))
-    triangles = Triangles(corner, side, np.zeros(2 * long), np.zeros((3, 2 * long)))
-    return Room(grid_arrays(N), new_near(long), np.zeros(long, np.int64), np.zeros(long),
-                np.zeros(long), np.zeros((long, 3)), triangles, np.zeros((N, 3)))
+    return _room_for(grid_arrays(N), most, np.zeros((N, 3)))
+
+@kernel
+def wider_room(room, most):
+    "The same room with longer lists; what belongs to all particles is kept."
+    return _room_for(room.arrays, most, room.total)
 
 # %% ../../nbs/engine/sums.ipynb #cfeb7340e
 @kernel(inline=True)
@@ -374,16 +385,16 @@ def listed_forces(x, w, u, around, points, f):
         total += u.pair_weight * pairs + 2.0 * u.triplet_weight * triangles
     return total
 
-# %% ../../nbs/engine/sums.ipynb #c7c7d72ab
+# %% ../../nbs/engine/sums.ipynb #1193980a
 @kernel
 def once_energies(x, w, which, u, around, energy, forces):
     "Energies per particle of the configurations `which`."
     M, N, d = x.shape
-    room = new_room(N, 0)
+    room = new_room(N, FIRST if N >= 1000 else 0)
     for m in which:
         energy[m], most = once_energy(x[m], square_cell(w[m], d), u, room)
         if most > 0:
-            room = new_room(N, most)
+            room = wider_room(room, most)
             energy[m], most = once_energy(x[m], square_cell(w[m], d), u, room)
         energy[m] /= N
 
@@ -391,12 +402,12 @@ def once_energies(x, w, which, u, around, energy, forces):
 def once_energies_and_forces(x, w, which, u, around, energy, forces):
     "The same with forces."
     M, N, d = x.shape
-    room = new_room(N, 0)
+    room = new_room(N, FIRST if N >= 1000 else 0)
     for m in which:
         cell = square_cell(w[m], d)
         energy[m], most = once_forces(x[m], cell, u, room, forces[m])
         if most > 0:
-            room = new_room(N, most)
+            room = wider_room(room, most)
             energy[m], most = once_forces(x[m], cell, u, room, forces[m])
         energy[m] /= N
 
