@@ -96,15 +96,17 @@ def _step_at_a_face(descriptor, x, w, size):
     relative = step / size.max(axis=axes)
     return float(np.median(relative))
 
-# %% ../nbs/06b_judging.ipynb #33f91ac2
+# %% ../nbs/06b_judging.ipynb #391f67bc
 def _gradients(descriptor, x, w):
     "Gradients (M, K, N d) of all inputs, without warnings."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
         J = descriptor.gradients(x, w)
-    J = check_gradients(descriptor, J, descriptor.values(x, w), x)
+    values = descriptor.values(x, w)
+    check_gradients(descriptor, J, values, x)
     coordinates = x[0].size
-    return J.reshape(len(x), -1, coordinates)
+    inputs = values[0].size
+    return J.reshape(-1, inputs, coordinates)
 
 def _neighbours_in_input(values, energy, rng):
     "Distance and energy difference of nearest neighbours; energy difference of random pairs."
