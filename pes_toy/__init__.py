@@ -49,6 +49,8 @@ _homes = {
     ],
     "symmetry_functions": ["SymmetryFunctions"],
     "judging": ["report", "DescriptorReport"],
+    "verification": ["verify"],
+    "subjects": ["Verification", "Check", "grade"],
     "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
     "training": ["TrainingSpec", "train", "DivergedError"],
     "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],

@@ -22,9 +22,10 @@ from .engine.proximity import batch_matrices, proximity_task
 from .lattice import cells, wrap
 
 # %% auto #0
-__all__ = ['STEP', 'plain_proximity_matrices', 'drag_path', 'proximity_matrices', 'proximity_eigenvalues', 'DegenerateWarning',
-           'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'numerical_gradients', 'Descriptor',
-           'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances', 'prepare', 'inputs_of']
+__all__ = ['MOST_PLACES', 'STEP', 'plain_proximity_matrices', 'drag_path', 'proximity_matrices', 'proximity_eigenvalues',
+           'DegenerateWarning', 'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'numerical_gradients',
+           'Descriptor', 'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances', 'prepare',
+           'inputs_of']
 
 # %% ../nbs/06_descriptors.ipynb #caf3cbe33
 def plain_proximity_matrices(
@@ -47,13 +48,18 @@ def plain_proximity_matrices(
         found.append(((R / near - near / R) ** -order).sum(axis=2))
     return np.array(found)
 
-# %% ../nbs/06_descriptors.ipynb #cbcd643a9
+# %% ../nbs/06_descriptors.ipynb #60c2a64e
+MOST_PLACES = 10_000_000 # of a path
+
 def drag_path(
     n: int = 201, # number of points
     x: float = 2.5, # where the fourth particle is dragged, in R_c
     width: float = 5.0, # width of the cell, in R_c
 ) -> np.ndarray: # (n, 4, 2), in R_c
     "The drag test of figures 10, 16 and 17: a fourth particle dragged from bottom to top."
+    n = check_number("n", n, integer=True, low=1, high=MOST_PLACES)
+    x = check_number("x", x)
+    width = check_number("width", width, above=0)
     fixed = np.array([[0.3, 0.5], [0.68, 0.9], [0.7, 0.4]]) * width
     path = np.stack([np.full(n, x), np.linspace(0, width, n)], axis=1)
     return np.concatenate([np.broadcast_to(fixed, (n, 3, 2)), path[:, None]], axis=1)
@@ -252,11 +258,12 @@ def numerical_gradients(
     out = out.reshape(*out.shape[:-1], *x.shape[1:])
     return out[0] if single else out
 
-# %% ../nbs/06_descriptors.ipynb #47c6f4aa
+# %% ../nbs/06_descriptors.ipynb #20008a8e
 CHUNK = 1024 # configurations that are worked on at once where memory matters
 
 def tidy(value):
     "Lists and arrays as tuples, numpy numbers as plain ones."
+    if isinstance(value, np.ndarray) and not value.ndim: return value.item()
     if isinstance(value, (list, tuple, np.ndarray)): return tuple(tidy(v) for v in value)
     return value.item() if isinstance(value, np.generic) else value
 
@@ -364,11 +371,13 @@ class Descriptor:
         v = check_values(self, self.values(x, w), len(x), x.shape[1])
         return v[0] if single else v
 
-# %% ../nbs/06_descriptors.ipynb #c7d7dce25
+# %% ../nbs/06_descriptors.ipynb #11cfb4b5
 def descriptor_from_settings(
     settings: dict, # as Descriptor.settings
 ) -> Descriptor: # the descriptor
     "The descriptor with these settings. Raises ValueError for an unknown type."
+    if not isinstance(settings, dict):
+        raise TypeError(f"settings must be those of a descriptor, got {settings!r}")
     given = dict(settings)
     kind = given.pop("type", None)
     made = DESCRIPTORS[kind]
@@ -457,7 +466,7 @@ def _of_pairs(slopes, N):
     out[:, pair, i] = -slopes
     return out
 
-# %% ../nbs/06_descriptors.ipynb #32508893
+# %% ../nbs/06_descriptors.ipynb #3234a673
 def prepare(
     database: Database, # the database
     descriptor: Descriptor = ProximityEigenvalues(), # what to compute
@@ -467,6 +476,7 @@ def prepare(
 ) -> Database: # the same rows with the inputs added; the database given stays as it is
     "Add inputs to a database, with their settings."
     settings = check_descriptor(descriptor).settings
+    check_database(database, name)
     if not len(database): raise ValueError("database is empty; there is nothing to prepare")
     parts = []
     with progress_bar(len(database), progress) as bar:
@@ -485,6 +495,9 @@ def inputs_of(
     name: str = "inputs", # of the column in extra
 ) -> np.ndarray: # (M, K), or (M, N, K) for a local descriptor
     "The stored inputs in their shape. Raises ValueError where they are missing or others."
+    check_database(database, name)
+    if descriptor is not None:
+        check_descriptor(descriptor)
     stored = database.about.get("inputs", {}).get(name)
     if stored is None or name not in database.extra:
         raise ValueError(f"database has no inputs {name!r} with settings; make them with "
@@ -495,7 +508,15 @@ def inputs_of(
     known = descriptor or descriptor_from_settings(stored)
     return np.array(_stored_values(database, known, name))
 
-# %% ../nbs/06_descriptors.ipynb #682067fd
+# %% ../nbs/06_descriptors.ipynb #5d563140
+def check_database(database, name):
+    "A database, and the name of a column."
+    if not isinstance(database, Database):
+        raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
+                        "reads one from a file")
+    if not isinstance(name, str):
+        raise TypeError(f"name must be the name of a column, got {name!r}")
+
 def flat_values(descriptor, x, w):
     "Values of a batch, checked, as (M, K)."
     return check_values(descriptor, descriptor.values(x, w), *x.shape[:2]).reshape(len(x), -1)

@@ -255,7 +255,7 @@ def from_atoms(
     return Database.from_arrays(np.stack(positions), np.array(widths), np.array(energies) / N,
                                 forces=forces)
 
-# %% ../nbs/11_exchange.ipynb #7a5d0675
+# %% ../nbs/11_exchange.ipynb #78434cae
 @functools.cache
 def _calculator_class():
     "ASE's base class is at hand only where ASE is installed."
@@ -269,6 +269,9 @@ def _calculator_class():
             super().__init__()
             self.ask = ask
 
+        def __reduce__(self): # the class has no place where another process would find it
+            return _again, (self.ask,), self.__dict__
+
         def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
             super().calculate(atoms, properties, system_changes)
             d = _dimension(self.atoms)
@@ -277,6 +280,10 @@ def _calculator_class():
             self.results = dict(energy=float(energy) * len(x), forces=forces @ axes)
 
     return ToyCalculator
+
+def _again(ask):
+    "A calculator in another process."
+    return _calculator_class()(ask)
 
 # %% ../nbs/11_exchange.ipynb #c6aedbe96
 def calculator(

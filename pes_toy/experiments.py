@@ -93,7 +93,7 @@ def _own(potential):
     ]
     return dict(own=values)
 
-# %% ../nbs/08a_experiments.ipynb #c221d2256
+# %% ../nbs/08a_experiments.ipynb #ad5ffe51
 @dataclass(frozen=True)
 class Experiment(Settings):
     "A database, a training and a judgement."
@@ -107,6 +107,8 @@ class Experiment(Settings):
     seed: int = setting(0, integer=True, low=0) # shifts the seeds of database and training
 
     def __post_init__(self):
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be text, got {self.name!r}")
         if not isinstance(self.database, DatabaseSpec):
             raise TypeError(f"database must be a DatabaseSpec, got {self.database!r}")
         if not _can_train(self.training):

@@ -9,7 +9,7 @@ from .base.checks import check_configurations, check_number
 from .base.show import axes_or_new
 
 # %% auto #0
-__all__ = ['plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice', 'draw_forces']
+__all__ = ['MOST_DIMENSIONS', 'MOST_CELLS', 'plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice', 'draw_forces']
 
 # %% ../nbs/00_lattice.ipynb #c3e71118a
 def plain_cells(
@@ -23,14 +23,20 @@ def plain_cells(
         found = [cell + (k,) for cell in found for k in axis]
     return found
 
-# %% ../nbs/00_lattice.ipynb #cfc5def2e
+# %% ../nbs/00_lattice.ipynb #4606bc3c
+MOST_DIMENSIONS = 32 # arrays have no more axes
+MOST_CELLS = 20_000_000 # what still fits into memory
+
 def cells(
     dimension: int, # number of dimensions d
     depth: int, # depth of surrounding cells d_s; 0 is the central cell alone
 ) -> np.ndarray: # integers ((2 depth + 1)^d, d), lexicographic, the central cell in the middle
     "All cells within `depth` of the central cell, as integer vectors."
-    dimension = check_number("dimension", dimension, integer=True, low=1)
+    dimension = check_number("dimension", dimension, integer=True, low=1, high=MOST_DIMENSIONS)
     depth = check_number("depth", depth, integer=True, low=0)
+    if (2 * depth + 1) ** dimension > MOST_CELLS:
+        raise ValueError(f"depth {depth} in {dimension} dimensions means more than {MOST_CELLS:,} "
+                         "cells; take a smaller depth")
     axis = np.arange(-depth, depth + 1)
     grid = np.meshgrid(*[axis] * dimension, indexing="ij")
     return np.stack(grid, axis=-1).reshape(-1, dimension)

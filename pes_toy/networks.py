@@ -527,7 +527,7 @@ def _draw_forces(ax, x, w, true, predicted):
 FORMAT = 2 # files are written in this format
 READABLE = (1, 2) # formats that are read; 1 is that of networks only
 
-# %% ../nbs/07_networks.ipynb #2b33c373
+# %% ../nbs/07_networks.ipynb #caf36728
 @patch
 def parts(self: Predictor) -> tuple: # a dictionary of plain settings, and one of arrays
     "What a file must hold of this model beside `about`."
@@ -568,13 +568,13 @@ def load_network(
     if not path.is_file():
         raise FileNotFoundError(f"there is no network file {str(path)!r}; check the name")
     arrays, header = _read(path)
-    kind = MODELS[header.pop("model", "Network")]
-    about = header.pop("about")
+    name = header.pop("model", "Network")
     try:
-        model = kind.from_parts(header, arrays)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} holds no {kind.__name__} that can be used: "
-                         f"{error}") from error
+        about = header.pop("about")
+        model = MODELS[name].from_parts(header, arrays)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UpdateError(f"{str(path)!r} holds no {name!r} that this pes_toy can use: {error}; "
+                          "if a later one wrote it, update this one") from error
     model.about = about
     return model
 

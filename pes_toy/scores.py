@@ -377,16 +377,16 @@ def fit_baseline(
     model.truth = own_truth(database)
     return model
 
-# %% ../nbs/08_scores.ipynb #1895b192
+# %% ../nbs/08_scores.ipynb #61dbfb57
 @MODELS.add
 class Average(Predictor):
     "The mean of several predictors."
     def __init__(self,
         members: list, # Predictors of the same dimension
     ):
-        _check_members(members)
+        members = _checked_members(members)
         first = members[0]
-        self.members = list(members)
+        self.members = members
         self.descriptor = _shared_descriptor(members)
         self.n_particles = first.n_particles
         self.dimension = first.dimension
@@ -417,7 +417,7 @@ class Average(Predictor):
         "Mean energies and slopes."
         return _means([member.from_inputs(values, with_slopes) for member in self.members])
 
-# %% ../nbs/08_scores.ipynb #c47dd06cc
+# %% ../nbs/08_scores.ipynb #27a3a268
 def _means(found):
     "Mean energies, and mean forces or slopes if there are some."
     energy, slopes = zip(*found)
@@ -432,7 +432,10 @@ def _shared_descriptor(members):
             return None
     return first
 
-def _check_members(members):
+def _checked_members(members):
+    "A list of them, or an error."
+    if not isinstance(members, (list, tuple)):
+        raise TypeError(f"members must be a list of Predictors, got {members!r}")
     if not members:
         raise ValueError("members is empty; an average needs at least one Predictor")
     for member in members:
@@ -441,6 +444,7 @@ def _check_members(members):
         if member.dimension != members[0].dimension:
             raise ValueError(f"members must have one dimension, got {members[0].dimension} "
                              f"and {member.dimension}")
+    return list(members)
 
 # %% ../nbs/08_scores.ipynb #c2e88265d
 @patch

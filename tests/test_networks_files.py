@@ -11,7 +11,8 @@ import matplotlib
 matplotlib.use("agg")
 
 from models import SPECS, Waves, handmade, in_process, name, same_weights, spread
-from pes_toy.networks import load_network
+from pes_toy.base.tables import read_arrays, write_arrays
+from pes_toy.networks import _digest, load_network
 from pes_toy.training import TrainingSpec
 
 
@@ -195,6 +196,30 @@ def test_every_flipped_bit_is_refused_or_harmless(tmp_path):
                 assert load_network(path).predict(x, 5.0) == wanted
             except ValueError as error:
                 assert "a.npz" in str(error)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header["spec"].update(dropout=0.1),
+        lambda header: header["spec"].update(activation="gelu"),
+        lambda header: header["spec"].update(inputs=dict(type="Bispectrum")),
+        lambda header: header.update(model="Transformer"),
+        lambda header: header.pop("energy_shift"),
+    ],
+    ids=["setting", "word", "descriptor", "model", "parts"],
+)
+def test_what_a_later_version_writes_asks_for_an_update(change, tmp_path, small):
+    path = small.save(tmp_path / "a.npz")
+    arrays = read_arrays(path)
+    header = json.loads(str(arrays.pop("header")))
+    change(header)
+    content = {k: v for k, v in header.items() if k not in ("format", "pes_toy", "digest")}
+    header["digest"] = _digest(arrays, content)
+    write_arrays(path, dict(header=np.array(json.dumps(header)), **arrays))
+    with pytest.raises(ValueError, match="a.npz.*update") as said:
+        load_network(path)
+    assert "damaged" not in str(said.value)
 
 
 def test_headers_that_are_no_dictionary(tmp_path, small):

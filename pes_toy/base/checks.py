@@ -11,9 +11,11 @@ import warnings
 import numpy as np
 
 # %% auto #0
-__all__ = ['check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
+__all__ = ['NO_NUMBERS', 'check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
 
-# %% ../../nbs/base/checks.ipynb #c581bd7d7
+# %% ../../nbs/base/checks.ipynb #3ae4eeb1
+NO_NUMBERS = (bool, np.bool_, np.timedelta64) # though Python and numpy count them among them
+
 def check_number(
     name: str, # what to call it in the error
     value: object, # the value to check
@@ -25,9 +27,10 @@ def check_number(
 ): # the value as a plain int or float
     "A finite number within limits, or an error that names the argument, its value and the remedy."
     wanted = _wanted(integer, low, high, above)
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    plain = isinstance(value, (np.ndarray, np.floating, np.integer)) and value.ndim == 0
+    if plain and not isinstance(value, NO_NUMBERS):
         value = value.item()
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r} of type {type(value).__name__}")
     if not _is_finite(value) or (integer and value != int(value)):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
@@ -54,14 +57,14 @@ def _wanted(integer, low, high, above):
     begun = low is not None or above is not None
     return words + (f" and at most {high}" if begun else f" of at most {high}")
 
-# %% ../../nbs/base/checks.ipynb #08e7f751
+# %% ../../nbs/base/checks.ipynb #45ee11c3
 def check_choice(
     name: str, # what to call it in the error
     value: object, # the value to check
     known, # the words that are allowed
 ): # the value
     "One of the known words, or a ValueError that lists them."
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(str, known))}; got {value!r}")
     return value
 
@@ -95,15 +98,22 @@ def check_configurations(
     _check_digits(x, w, lost)
     return np.ascontiguousarray(x), np.broadcast_to(w, len(x)).copy(), single
 
-# %% ../../nbs/base/checks.ipynb #a97c3453
+# %% ../../nbs/base/checks.ipynb #258e993f
+def as_array(
+    name: str, # what to call it in the error
+    value: object, # what somebody gave
+    remedy: str = "give every row as many numbers as the others", # in words
+) -> np.ndarray: # as numpy understands it
+    "An array, or a ValueError for rows of unequal length."
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a regular array, got rows of unequal length; "
+                         f"{remedy}") from error
+
 def _as_floats(name, value):
     "Numbers as float64; text, objects and ragged lists raise."
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be a regular array, got rows of unequal length; "
-            "give every configuration the same number of particles") from error
+    array = as_array(name, value, "give every configuration the same number of particles")
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be numbers, got {array.dtype} ({str(value)[:40]!r}); "
                         "convert it with numpy.asarray(..., dtype=float)")

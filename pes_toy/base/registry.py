@@ -10,7 +10,7 @@ import sys
 # %% auto #0
 __all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'Registry']
 
-# %% ../../nbs/base/registry.ipynb #cdce004df
+# %% ../../nbs/base/registry.ipynb #f1374413
 class Registry:
     "Things of one kind by name."
     def __init__(self,
@@ -30,6 +30,10 @@ class Registry:
             raise TypeError(f"a {self.kind} {name} exists already; choose another name")
         self._known[name] = thing
         return thing
+
+    def forget(self, name):
+        "Takes a name out again: of a thing that is to be used, but not found."
+        self._known.pop(name, None)
 
     def names(self) -> list: # in the order in which they were registered
         "All names, the built-in ones first."

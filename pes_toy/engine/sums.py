@@ -454,7 +454,7 @@ def ways_for(
     "The ways that can sum this."
     return [way for way in WAYS if way.can(potential, dimension, protocol)]
 
-# %% ../../nbs/engine/sums.ipynb #c32bbb2f9
+# %% ../../nbs/engine/sums.ipynb #91aedbd7
 MOST_POINTS = 20_000_000 # lattice points that one configuration may need
 
 def depths(
@@ -466,6 +466,7 @@ def depths(
     "The depth of surrounding cells for each configuration."
     if depth is not None:
         depth = check_number("depth", depth, integer=True, low=0)
+        if depth > 2**31: raise ValueError(f"depth must be below 2^31, got {depth}")
     if potential.reach is None and depth is None:
         raise ValueError(f"depth must be given for {potential!r}, which has no cutoff; "
                          "pass depth=2, say, and check that more does not change the result")
@@ -477,7 +478,7 @@ def depths(
                          f"{potential.reach} of the potential; make the cell wider")
     return found.astype(np.int64)
 
-# %% ../../nbs/engine/sums.ipynb #c5a15b4f5
+# %% ../../nbs/engine/sums.ipynb #d9b55725
 def is_boxed(
     potential: object, # the potential
     widths: np.ndarray, # (M,), in R_c
@@ -498,7 +499,8 @@ def check_size(
     dimension: int, # number of dimensions
 ):
     "Refuses cells whose images would not fit into memory."
-    points = N * (2.0 * np.where(boxed, 0, depths) + 1) ** dimension
+    with np.errstate(over="ignore"): # infinitely many are too many
+        points = N * (2.0 * np.where(boxed, 0, depths) + 1) ** dimension
     if len(points) and points.max() > MOST_POINTS:
         m = np.argmax(points)
         raise ValueError(f"width {widths[m]:.6g} with depth {depths[m]} needs {points[m]:.3g} "
