@@ -10,6 +10,7 @@ import pkgutil as _pkgutil
 
 # the one list of public names, by the module in which each is at home
 _homes = {
+    "base.limits": ["unlimited"],
     "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
     "potentials": [
         "Morse",
