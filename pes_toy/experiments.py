@@ -21,7 +21,7 @@ from .generation import generate
 from .engine.epochs import keras_with_tensorflow
 from .networks import Predictor
 from .scores import Average, BaselineSpec, Scores, fit_baseline, score
-from .specification import DatabaseSpec
+from .specification import DatabaseSpec, own_values
 from .training import DivergedError, TrainingSpec, facts_about, own_truth, train
 
 # %% auto #0
@@ -82,18 +82,9 @@ def _can_train(spec):
 
 def _own(potential):
     "What tells a potential of one's own from another of the same name: some of its values."
-    if potential.variant: return {}
-    r = np.linspace(0.6, 4, 18)
-    values = [
-        potential.pair(r).tolist(),
-        potential.triplet(r, r, 1.2 * r).tolist(),
-        potential.cutoff,
-        potential.pair_weight,
-        potential.triplet_weight,
-    ]
-    return dict(own=values)
+    return {} if potential.variant else dict(own=own_values(potential))
 
-# %% ../nbs/08a_experiments.ipynb #c221d2256
+# %% ../nbs/08a_experiments.ipynb #ad5ffe51
 @dataclass(frozen=True)
 class Experiment(Settings):
     "A database, a training and a judgement."
@@ -107,6 +98,8 @@ class Experiment(Settings):
     seed: int = setting(0, integer=True, low=0) # shifts the seeds of database and training
 
     def __post_init__(self):
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be text, got {self.name!r}")
         if not isinstance(self.database, DatabaseSpec):
             raise TypeError(f"database must be a DatabaseSpec, got {self.database!r}")
         if not _can_train(self.training):

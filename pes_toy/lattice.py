@@ -9,7 +9,7 @@ from .base.checks import check_configurations, check_number
 from .base.show import axes_or_new
 
 # %% auto #0
-__all__ = ['plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice', 'draw_forces']
+__all__ = ['MOST_DIMENSIONS', 'MOST_CELLS', 'plain_cells', 'cells', 'lattice_points', 'wrap', 'plot_lattice', 'draw_forces']
 
 # %% ../nbs/00_lattice.ipynb #c3e71118a
 def plain_cells(
@@ -23,14 +23,20 @@ def plain_cells(
         found = [cell + (k,) for cell in found for k in axis]
     return found
 
-# %% ../nbs/00_lattice.ipynb #cfc5def2e
+# %% ../nbs/00_lattice.ipynb #4606bc3c
+MOST_DIMENSIONS = 32 # arrays have no more axes
+MOST_CELLS = 20_000_000 # what still fits into memory
+
 def cells(
     dimension: int, # number of dimensions d
     depth: int, # depth of surrounding cells d_s; 0 is the central cell alone
 ) -> np.ndarray: # integers ((2 depth + 1)^d, d), lexicographic, the central cell in the middle
     "All cells within `depth` of the central cell, as integer vectors."
-    dimension = check_number("dimension", dimension, integer=True, low=1)
+    dimension = check_number("dimension", dimension, integer=True, low=1, high=MOST_DIMENSIONS)
     depth = check_number("depth", depth, integer=True, low=0)
+    if (2 * depth + 1) ** dimension > MOST_CELLS:
+        raise ValueError(f"depth {depth} in {dimension} dimensions means more than {MOST_CELLS:,} "
+                         "cells; take a smaller depth")
     axis = np.arange(-depth, depth + 1)
     grid = np.meshgrid(*[axis] * dimension, indexing="ij")
     return np.stack(grid, axis=-1).reshape(-1, dimension)
@@ -49,13 +55,13 @@ def lattice_points(
     k = cells(x.shape[2], depth)
     return x[0] + w[0] * k[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #47733fa0
+# %% ../nbs/00_lattice.ipynb #c70765ea
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width or (M,) widths, in R_c
 ) -> np.ndarray: # the same points of the lattice, with every coordinate in [0, width)
     "Positions brought back into the central cell."
-    x, w, single = check_configurations(positions, width)
+    x, w, single = check_configurations(positions, width, lost=True)
     w = w[:, None, None]
     inside = x - w * np.floor(x / w)
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)

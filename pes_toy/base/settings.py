@@ -83,16 +83,18 @@ def _written(value):
 def _limits(field):
     return field.metadata.get("limits", Limits(free=True))
 
-# %% ../../nbs/base/settings.ipynb #c5a6a2864
+# %% ../../nbs/base/settings.ipynb #1a7adb87
 def _tidy(name, value, limits):
     "The value of a setting, plain and checked."
+    if isinstance(value, (np.generic, str)):
+        value = value.item() if isinstance(value, np.generic) else str(value)
     if limits.free or (limits.optional and value is None): return value
     if limits.flag: return check_flag(name, value)
     if limits.choices:
         if isinstance(value, str) and value not in limits.choices:
             value = value.lower()
         return check_choice(name, value, limits.choices)
-    one = not isinstance(value, (tuple, list, np.ndarray)) or np.ndim(value) == 0
+    one = not isinstance(value, (tuple, list)) and getattr(value, "ndim", 0) == 0
     if not limits.several or one: return limits.number(name, value)
     found = tuple(limits.number(f"{name}[{i}]", v) for i, v in enumerate(value))
     if limits.several == "range":

@@ -1,0 +1,177 @@
+"""What people hand over by mistake, and the public functions that must say so."""
+
+import contextlib
+import dataclasses
+import io
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pes_toy as pt
+
+X = np.array([[0.5, 0.5], [1.6, 0.6], [0.7, 1.8], [2.5, 2.4]])
+BATCH = np.array([X, X[:, ::-1] + 0.1])
+
+NUMBERS = [
+    0, -1, 1, 2, 3, 1.5, -0.0, 1e-300, 5e-324, 1e-9, 1e9, 1e300, float("nan"), float("inf"),
+    -float("inf"), 10**400, -(10**400), 2**63, 2**64, True, np.True_, np.float32(2.5), np.int8(3),
+    np.uint64(2**64 - 1), np.float16(2), np.longdouble(2.5), Decimal("2.5"), Decimal("nan"),
+    Fraction(5, 2), 1 + 1j, np.complex128(2), np.datetime64("2026-01-01"), np.timedelta64(3, "s")]
+WORDS = [
+    "", "5", "abc", b"5", "nan", "\x1b[31m", "\ud800", "a\0b", "\u00e4" * 300, "descent", "exact",
+    Path("x"), bytearray(b"1")]
+LISTS = [
+    [], (), [1], [1, 2], (-2, -3), [5, 3], [3, 5, 7], [[1, 2], [3]], [[]], [None], ["a", "b"],
+    [float("nan")], [-2, float("nan")], [10**400], {}, {"a": 1}, set(), {1, 2}, range(3),
+    np.array(5.0), np.array([5.0]), np.array([]), np.zeros((0, 2)), np.zeros((2, 0)),
+    np.zeros((3, 4, 0)), np.ones((1, 1)), np.ones((2, 2, 2, 2)), np.full((4, 2), np.nan),
+    np.full((4, 2), np.inf), np.full((4, 2), 1e200), np.zeros((4, 2)), np.array(["a"]),
+    np.array([None, 1]), np.array([1 + 1j]), np.ma.masked_array([5.0], [True]), pd.Series([5.0]),
+    np.arange(8).reshape(4, 2), np.ones((4, 5)), np.ones((4, 2), bool), [[None] * 2] * 4,
+    np.zeros((4, 2), "M8[s]"), np.full((4, 2), 10**400, object), np.zeros(3, [("a", float)])]
+THINGS = [None, ..., NotImplemented, object(), object, int, len, lambda *a: 0, slice(1, 2),
+          np.random.default_rng(0), iter([1]), pt.ModifiedLennardJones, pt.ModifiedLennardJones(),
+          pt.DatabaseSpec(), pt.ProximityEigenvalues]
+VALUES = NUMBERS + WORDS + LISTS + THINGS
+
+
+@dataclasses.dataclass(repr=False)
+class Target:
+    "A public function or class with arguments that it takes, and the errors it may raise."
+
+    call: object
+    good: dict
+    others: tuple = ()  # names that an error may say beside the argument's
+    errors: tuple = (ValueError, TypeError)
+    calls: tuple = ()  # arguments that may be functions, whose errors are their own
+
+    def __repr__(self):
+        return f"Target of {', '.join(self.good)}"
+
+
+def _small(**more):
+    return dict(positions=X, width=3.0, **more)
+
+
+def _silent(call):
+    "A call that prints and draws into nothing."
+
+    def run(**arguments):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return call(**arguments)
+
+    return run
+
+
+def database():
+    return pt.generate(pt.DatabaseSpec(n_configurations=12, epochs=2, forces=True), progress=False)
+
+
+def targets(folder):
+    "By name; files go to a folder."
+    mlj = pt.ModifiedLennardJones()
+    cell = dict(potential=mlj, depth=1)
+    orders = dict(orders=(-2, -3), R_0p=3.0)
+    db = database()
+    network = pt.sample_network()
+    files = dict(path=db.save(folder / "database.parquet"), potential=None)
+    found = {
+        "cells": Target(pt.cells, dict(dimension=2, depth=1)),
+        "lattice_points": Target(pt.lattice_points, _small(depth=1)),
+        "wrap": Target(pt.wrap, _small()),
+        "energy_per_particle": Target(pt.energy_per_particle,
+                                      _small(**cell, protocol="exact", workers=1)),
+        "energy_per_particle, no reach": Target(
+            pt.energy_per_particle,
+            _small(potential=pt.LennardJones(), depth=1, protocol="thesis", workers=1)),
+        "energy_and_forces": Target(pt.energy_and_forces, _small(**cell, workers=1)),
+        "forces": Target(pt.forces, _small(**cell, workers=1)),
+        "brute_force_energy": Target(pt.brute_force_energy, _small(potential=mlj, depth=0)),
+        "cost": Target(pt.cost, dict(n_particles=4, dimension=2, depth=1, protocol="exact")),
+        "relax": Target(pt.relax, _small(**cell, relaxer="descent", epochs=2, max_delta=0.1,
+                                         protocol="exact", seed=0, workers=1)),
+        "relax with fire": Target(pt.relax, _small(**cell, relaxer="fire", epochs=2, max_delta=0.1,
+                                                   protocol="exact", seed=0, workers=1)),
+        "proximity_matrices": Target(pt.proximity_matrices, _small(**orders, workers=1)),
+        "proximity_eigenvalues": Target(pt.proximity_eigenvalues, _small(**orders, workers=1)),
+        "proximity_eigenvalue_gradients": Target(
+            pt.proximity_eigenvalue_gradients, _small(**orders, workers=1)),
+        "degenerate_eigenvalues": Target(pt.degenerate_eigenvalues, _small(**orders, workers=1)),
+        "numerical_gradients": Target(
+            pt.numerical_gradients, dict(values=lambda x, w: x.sum(axis=(1, 2)), positions=BATCH,
+                                         width=np.array([3.0, 3.0]), step=1e-5),
+            calls=("values",)),
+        "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
+        "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),
+        "RelativeDistances": Target(pt.RelativeDistances, dict(orders=(-2, -3))),
+        "SymmetryFunctions": Target(pt.SymmetryFunctions, dict(
+            radial=((1.0, 0.0),), angular=((0.1, 0.0, 2.0, 1.0),), cutoff=3.0, third_side=True)),
+        "Potential": Target(pt.Potential, dict(
+            pair=lambda r: (1 - r / 2) ** 2 if r < 2 else 0.0, cutoff=2.0, reach=None,
+            pair_weight=1.0, triplet_weight=0.0,
+            name="mine", triplet=None, pair_derivative=None, triplet_derivative=None),
+            ("function", "Potential"),
+            calls=("pair", "triplet", "pair_derivative", "triplet_derivative")),
+        "DatabaseSpec": Target(pt.DatabaseSpec, _fields(pt.DatabaseSpec()),
+                               ("width", "depth", "n_widths", "lattice points")),
+        "TrainingSpec": Target(pt.TrainingSpec, _fields(pt.TrainingSpec())),
+        "BaselineSpec": Target(pt.BaselineSpec, _fields(pt.BaselineSpec())),
+        "Database": Target(pt.Database, dict(
+            positions=BATCH, width=3.0, energy=[1.0, 2.0], forces=BATCH, acceptance=[0.1, 0.2],
+            depth=[1, 1], epochs=[3, 3], index=[0, 1], subset=[0, 1], extra={}, about={},
+            spec=None)),
+        "Database.from_arrays": Target(pt.Database.from_arrays, dict(
+            positions=BATCH, width=3.0, energy=[1.0, 2.0], forces=BATCH, potential=mlj, depth=1),
+            ("energy", "forces")),
+        "generate": Target(_silent(pt.generate), dict(spec=pt.DatabaseSpec(n_configurations=3),
+                                                      workers=1, progress=False)),
+        "load": Target(pt.load, files, errors=(ValueError, TypeError, OSError)),
+        "load_network": Target(pt.load_network, dict(path=network.save(folder / "network.npz")),
+                               errors=(ValueError, TypeError, OSError)),
+        "concat": Target(pt.concat, dict(databases=[db, db])),
+        "filter": Target(db.filter, dict(mask=np.ones(12, bool), energy=(-3, 3), width=(1, 9)),
+                         calls=("mask",)),
+        "split": Target(db.split, dict(validation=0.25, seed=0)),
+        "rows": Target(db.__getitem__, dict(rows=slice(2, 5)), ("row",), errors=(IndexError,)),
+        "prepare": Target(pt.prepare, dict(database=db, descriptor=pt.ProximityEigenvalues(),
+                                           name="inputs", progress=False)),
+        "inputs_of": Target(pt.inputs_of, dict(
+            database=pt.prepare(db, progress=False), descriptor=None, name="inputs"), ("inputs",)),
+        "predict": Target(network.predict, dict(positions=X, width=5.0)),
+        "energy_and_forces of a network": Target(network.energy_and_forces,
+                                                 dict(positions=X, width=5.0)),
+        "drag": Target(network.drag, dict(potential=None, width=5.0, points=11)),
+        "score": Target(pt.score, dict(model=network, database=db)),
+        "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
+        "calculator": Target(pt.calculator, dict(model=mlj, depth=1), ("potential",)),
+        "Experiment": Target(
+            pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),
+        "descriptor_from_settings": Target(
+            pt.descriptor_from_settings, dict(settings=pt.ProximityEigenvalues().settings),
+            ("descriptor", "type")),
+        "train": Target(pt.train, dict(database=db, spec=pt.TrainingSpec(
+            epochs=1, batch_size=4, hidden=()), progress=False)),
+        "fit_baseline": Target(pt.fit_baseline, dict(database=db, spec=pt.BaselineSpec())),
+        "Average": Target(pt.Average, dict(members=[network, network])),
+    }
+    for kind in (pt.Morse, pt.LennardJones, pt.AreaPair, pt.AreaPerimeter, pt.PairArea,
+                 pt.ModifiedLennardJones):
+        found[kind.__name__] = Target(kind, _fields(kind()), ("R_0",))
+        found[f"{kind.__name__}.pair"] = Target(kind().pair, dict(r=1.2))
+        found[f"{kind.__name__}.triplet"] = Target(kind().triplet, dict(a=1.0, b=1.0, c=1.2))
+    for descriptor in (pt.ProximityEigenvalues(R_0p=3), pt.RelativeDistances(),
+                       pt.SymmetryFunctions()):
+        name = type(descriptor).__name__
+        found[name + ".values"] = Target(descriptor.values, _small())
+        found[name + ".gradients"] = Target(descriptor.gradients, _small())
+        found[name + ", called"] = Target(descriptor, _small())
+        g = np.ones_like(descriptor.values(X, 3.0))
+        found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g))
+    return found
+
+
+def _fields(settings):
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)
+            if field.init}
