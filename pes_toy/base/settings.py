@@ -13,6 +13,7 @@ import linecache
 import textwrap
 import tokenize
 from dataclasses import dataclass
+import numpy as np
 from .checks import check_choice, check_flag, check_number
 from .show import Shown
 
