@@ -64,7 +64,7 @@ def drag_path(
     path = np.stack([np.full(n, x), np.linspace(0, width, n)], axis=1)
     return np.concatenate([np.broadcast_to(fixed, (n, 3, 2)), path[:, None]], axis=1)
 
-# %% ../nbs/06_descriptors.ipynb #c984f84c2
+# %% ../nbs/06_descriptors.ipynb #06282d3d
 def check_orders(orders, R_0p):
     "Orders and ranges as two tuples of one length, or an error that says what is wrong."
     tuples = type(orders) is tuple and type(R_0p) in (float, tuple)
@@ -93,8 +93,15 @@ def _check_ranges(R_0p, n):
     if len(ranges) not in (1, n):
         raise ValueError(f"R_0p must be one number, or one for each of the {n} orders, "
                          f"got {len(ranges)}")
-    if len(ranges) == 1: return (check_number("R_0p", ranges[0], above=0),) * n
-    return tuple(check_number(f"R_0p[{i}]", R, above=0) for i, R in enumerate(ranges))
+    if len(ranges) == 1: return (_check_range("R_0p", ranges[0]),) * n
+    return tuple(_check_range(f"R_0p[{i}]", R) for i, R in enumerate(ranges))
+
+def _check_range(name, R):
+    R = check_number(name, R, above=0)
+    if not 1e-100 < R < 1e100:
+        raise ValueError(f"{name} must be between 1e-100 and 1e100, got {R:g}: its square is no "
+                         "number there; measure in R_c")
+    return R
 
 def _plain(number):
     "A float without a fraction as an int."
@@ -238,7 +245,7 @@ def degenerate_eigenvalues(
     wanted, single = _derivatives(positions, width, orders, R_0p, workers)
     return wanted.equal[0] if single else wanted.equal
 
-# %% ../nbs/06_descriptors.ipynb #c6b588fdd
+# %% ../nbs/06_descriptors.ipynb #51f59085
 STEP = 1e-5 # of numerical derivatives, in R_c
 
 def numerical_gradients(
@@ -249,6 +256,8 @@ def numerical_gradients(
 ) -> np.ndarray: # (M, ..., N, d)
     "Central differences with respect to every coordinate."
     x, w, single = check_configurations(positions, width)
+    step = check_number("step", step, above=0)
+    if not callable(values): raise TypeError(f"values must be a function, got {values!r}")
     columns = []
     for i, c in itertools.product(range(x.shape[1]), range(x.shape[2])):
         h = np.zeros_like(x)

@@ -71,7 +71,8 @@ FOUND = [  # what was found in this way, and mended
     ("prepare", "database", 5), ("prepare", "name", 5), ("Experiment", "name", np.nan),
     ("Average", "members", iter([1])), ("Average", "members", np.array([])),
     ("descriptor_from_settings", "settings", "abc"), ("Morse.pair", "r", RAGGED),
-    ("Morse.triplet", "b", RAGGED)]
+    ("Morse.triplet", "b", RAGGED), ("proximity_matrices", "R_0p", 1e300),
+    ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5)]
 
 
 @pytest.mark.parametrize("name, argument, value", FOUND, ids=lambda v: str(v)[:20])
