@@ -67,6 +67,7 @@ def targets(folder):
     mlj = pt.ModifiedLennardJones()
     cell = dict(potential=mlj, depth=1)
     orders = dict(orders=(-2, -3), R_0p=3.0)
+    matrices = _small(**orders, workers=1)
     db = database()
     network = pt.sample_network()
     files = dict(path=db.save(folder / "database.parquet"), potential=None)
@@ -87,11 +88,11 @@ def targets(folder):
                                          protocol="exact", seed=0, workers=1)),
         "relax with fire": Target(pt.relax, _small(**cell, relaxer="fire", epochs=2, max_delta=0.1,
                                                    protocol="exact", seed=0, workers=1)),
-        "proximity_matrices": Target(pt.proximity_matrices, _small(**orders, workers=1), ("range",)),
-        "proximity_eigenvalues": Target(pt.proximity_eigenvalues, _small(**orders, workers=1), ("range",)),
+        "proximity_matrices": Target(pt.proximity_matrices, matrices, ("range",)),
+        "proximity_eigenvalues": Target(pt.proximity_eigenvalues, matrices, ("range",)),
         "proximity_eigenvalue_gradients": Target(
-            pt.proximity_eigenvalue_gradients, _small(**orders, workers=1), ("range",)),
-        "degenerate_eigenvalues": Target(pt.degenerate_eigenvalues, _small(**orders, workers=1), ("range",)),
+            pt.proximity_eigenvalue_gradients, matrices, ("range",)),
+        "degenerate_eigenvalues": Target(pt.degenerate_eigenvalues, matrices, ("range",)),
         "numerical_gradients": Target(
             pt.numerical_gradients, dict(values=lambda x, w: x.sum(axis=(1, 2)), positions=BATCH,
                                          width=np.array([3.0, 3.0]), step=1e-5),
@@ -135,7 +136,7 @@ def targets(folder):
         "predict": Target(network.predict, dict(positions=X, width=5.0)),
         "energy_and_forces of a network": Target(network.energy_and_forces,
                                                  dict(positions=X, width=5.0)),
-        "drag": Target(network.drag, dict(potential=None, width=5.0, points=11)),
+        "drag": Target(network.drag, dict(potential=None, width=5.0, points=11), ("n must",)),
         "score": Target(pt.score, dict(model=network, database=db)),
         "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
         "calculator": Target(pt.calculator, dict(model=mlj, depth=1), ("potential",)),
@@ -161,7 +162,7 @@ def targets(folder):
         found[name + ".gradients"] = Target(descriptor.gradients, _small())
         found[name + ", called"] = Target(descriptor, _small())
         g = np.ones_like(descriptor.values(X, 3.0))
-        found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g))
+        found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g), ("g must",))
     return found
 
 

@@ -72,7 +72,9 @@ FOUND = [  # what was found in this way, and mended
     ("Average", "members", iter([1])), ("Average", "members", np.array([])),
     ("descriptor_from_settings", "settings", "abc"), ("Morse.pair", "r", RAGGED),
     ("Morse.triplet", "b", RAGGED), ("proximity_matrices", "R_0p", 1e300),
-    ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5)]
+    ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5),
+    ("RelativeDistances.pullback", "g", np.nan), ("RelativeDistances.pullback", "g", []),
+    ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]
 
 
 @pytest.mark.parametrize("name, argument, value", FOUND, ids=lambda v: str(v)[:20])
