@@ -74,6 +74,7 @@ FOUND = [  # what was found in this way, and mended
     ("Morse.triplet", "b", RAGGED), ("proximity_matrices", "R_0p", 1e300),
     ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5),
     ("RelativeDistances.pullback", "g", np.nan), ("RelativeDistances.pullback", "g", []),
+    ("relax", "relaxer", []), ("relax", "relaxer", np.zeros(3)),
     ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]
 
 
