@@ -10,7 +10,7 @@ DEMO ?= demo
 INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test stress installed lab docs bench figures samples export execute readme clean
+.PHONY: help demo test stress installed lab docs bench figures thesis samples export execute readme clean
 
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,11 @@ bench: $(DEV) ## run benchmarks/*.py
 figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8c anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
 	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb
+	$(BIN)/nbdev_clean
+
+thesis: export ## recompute every claim of the thesis, store what comes out and print the account (with PySCF: pip install pes_toy[dft])
+	$(BIN)/python -c "from pes_toy.thesis.account import account, recompute_all; recompute_all(); print(account())"
+	$(BIN)/python tests/notebooks.py nbs/thesis/00_account.ipynb
 	$(BIN)/nbdev_clean
 
 samples: $(DEV) ## make the database and the network that come with the package, in pes_toy/sample/

@@ -61,7 +61,7 @@ def plain(x, w, R, workers):
     n = x.shape[1]
     out = np.empty((len(x), 2 * n))
 
-    def run(which):
+    def run(which, stop):
         P = np.empty((len(which), 2, n, n))
         plain_matrices(x, which, w, R, math.ceil(R / w) + 1, P)
         out[which] = np.linalg.eigvalsh(P).reshape(len(which), -1)

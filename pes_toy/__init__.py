@@ -10,6 +10,7 @@ import pkgutil as _pkgutil
 
 # the one list of public names, by the module in which each is at home
 _homes = {
+    "base.limits": ["unlimited"],
     "lattice": ["cells", "lattice_points", "wrap", "plot_lattice"],
     "potentials": [
         "Morse",
@@ -30,8 +31,10 @@ _homes = {
     ],
     "relaxation": ["relax", "Relaxation"],
     "specification": ["DatabaseSpec"],
-    "database": ["Database", "load", "concat", "sample_database"],
-    "generation": ["generate", "estimate"],
+    "database": ["Database", "concat", "sample_database"],
+    "datasets": ["Dataset", "load"],
+    "generation": ["estimate"],
+    "many": ["generate"],
     "descriptors": [
         "proximity_matrices",
         "proximity_eigenvalues",
@@ -52,7 +55,8 @@ _homes = {
     "verification": ["verify"],
     "subjects": ["Verification", "Check", "grade"],
     "networks": ["Predictor", "Network", "load_network", "sample_network", "Drag"],
-    "training": ["TrainingSpec", "train", "DivergedError"],
+    "training": ["TrainingSpec", "DivergedError"],
+    "streamed": ["train"],
     "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],

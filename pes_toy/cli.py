@@ -12,8 +12,11 @@ import os
 import re
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from .base.files import printable, read_text
+from .base.limits import check_disk, unlimited
+from .base.terminal import Terminated, saved, streams, terminable
 
 # %% auto #0
 __all__ = ['main']
@@ -130,7 +133,7 @@ def _spec(args, kind):
         raise ValueError(f"{error}. With the settings in {args.settings!r}; if a later pes_toy "
                          "wrote them, update this one") from error
 
-# %% ../nbs/10_cli.ipynb #c614bf3ae
+# %% ../nbs/10_cli.ipynb #f6a0c0fc
 def _writable(path, suffix=None):
     "The path of a file that can be written, or an error that says why it cannot."
     path = Path(path)
@@ -141,9 +144,7 @@ def _writable(path, suffix=None):
         raise ValueError(f"{str(path)!r} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"the folder {str(path.parent)!r} cannot be written to; "
-                              "choose another")
+    check_disk(path)
     return path
 
 def _folder(path):
@@ -151,6 +152,8 @@ def _folder(path):
     if path is None: return None
     if Path(path).exists() and not Path(path).is_dir():
         raise ValueError(f"--pictures {path!r} is a file; name a folder")
+    there = [folder for folder in (Path(path), *Path(path).absolute().parents) if folder.is_dir()]
+    check_disk(there[0] / "picture.png")
     return Path(path)
 
 def _quiet(*said):
@@ -159,7 +162,7 @@ def _quiet(*said):
 def _say(args):
     return _quiet if getattr(args, "quiet", False) else print
 
-# %% ../nbs/10_cli.ipynb #c1518a9e2
+# %% ../nbs/10_cli.ipynb #550c030d
 def _draw(pictures, folder, made_with, say=print):
     "Write pictures {name: function that returns Axes} as PNG files that say what made them."
     import matplotlib
@@ -172,25 +175,44 @@ def _draw(pictures, folder, made_with, say=print):
             axes = plot()
             say(f"drawn: {save_figure(axes, folder / f'{name}.png', made_with)}")
             plt.close(axes.figure)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the other pictures were not drawn") from None
+    except KeyboardInterrupt as stop:
+        raise type(stop)("the other pictures were not drawn") from None
 
-# %% ../nbs/10_cli.ipynb #cdfc0dd74
+# %% ../nbs/10_cli.ipynb #6e13d979
 def _generate(args):
     "pes_toy generate OUT"
     from pes_toy import DatabaseSpec, generate
     from pes_toy.database import check_path
+    if args.checkpoint: return _generate_chunks(args)
+    if args.out is None:
+        raise ValueError("generate needs a file to write, or --checkpoint FOLDER for a dataset")
     path = _writable(check_path(args.out))
-    db = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet)
-    db.save(path)
+    spec = _spec(args, DatabaseSpec)
+    numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 1
+    check_disk(path, 7.0 * numbers * spec.n_configurations)
+    db = generate(spec, workers=args.workers, progress=not args.quiet)
+    saved(db.save, path)
     _say(args)(f"{db!r}\nwritten to {path}")
+    return path
+
+def _generate_chunks(args):
+    "pes_toy generate --checkpoint FOLDER"
+    from pes_toy import DatabaseSpec, generate
+    if args.out is not None:
+        raise ValueError(f"give a file or --checkpoint FOLDER, got both; pes_toy convert "
+                         f"{args.checkpoint} {args.out} makes the file afterwards")
+    found = generate(_spec(args, DatabaseSpec), workers=args.workers, progress=not args.quiet,
+                     checkpoint=args.checkpoint, chunk=args.chunk)
+    _say(args)(repr(found))
+    return args.checkpoint
 
 def _convert(args):
     "pes_toy convert A B"
     from pes_toy import load
     from pes_toy.database import check_path
     path = _writable(check_path(args.target))
-    print(f"written to {load(args.source).save(path)}")
+    print(f"written to {saved(load(args.source)[:].save, path)}")
+    return path
 
 # %% ../nbs/10_cli.ipynb #4d1feea7
 def _info(args):
@@ -209,7 +231,8 @@ def _info(args):
         for name, value in db.spec.to_dict().items():
             print(printable(f"  {name:22s} {value}"))
     if folder:
-        _draw(_database_pictures(db), folder, db)
+        some = db.sample(100_000) if hasattr(db, "sample") else db
+        _draw(_database_pictures(some), folder, some)
 
 def _origin(db, name):
     "What is known of a stored column."
@@ -226,18 +249,19 @@ def _database_pictures(db):
         drawn["widths"] = db.plot_widths
     return drawn
 
-# %% ../nbs/10_cli.ipynb #c88623a0c
+# %% ../nbs/10_cli.ipynb #29e96472
 def _prepare(args):
     "pes_toy prepare IN OUT"
     from pes_toy import TrainingSpec, load, prepare
     path = _writable(args.out, ".parquet")
     descriptor = TrainingSpec(**_typed(args, TrainingSpec)).descriptor
     db = prepare(load(args.source), descriptor, progress=not args.quiet)
-    db.save(path)
+    saved(db.save, path)
     inputs = f"{db.extra['inputs'].shape[1]} inputs for each configuration: {descriptor}"
     _say(args)(f"{db!r}\n{inputs}\nwritten to {path}")
+    return path
 
-# %% ../nbs/10_cli.ipynb #cd24befac
+# %% ../nbs/10_cli.ipynb #500e2fc9
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
     from pes_toy import TrainingSpec, load, train
@@ -258,10 +282,11 @@ def _train(args):
         epochs = len(network.history.get("loss", []))
         print(f"interrupted after {epochs} epochs; the best network so far is kept",
               file=sys.stderr)
-    network.save(path)
+    saved(network.save, path)
     say(f"{network!r}\nwritten to {path}")
     if folder:
         _draw(_network_pictures(network, db), folder, network, say)
+    return path
 
 def _can_have_forces(db):
     "Has it none, and can they be computed?"
@@ -350,7 +375,7 @@ def _fresh(network, seed, n_configurations):
     db = generate(spec, progress=False)
     return db.with_forces() if spec.protocol == "exact" else db
 
-# %% ../nbs/10_cli.ipynb #cff301967
+# %% ../nbs/10_cli.ipynb #2a0d924d
 def _predict(args):
     "pes_toy predict NETWORK.npz DATABASE [OUT.parquet]"
     from pes_toy import load, load_network, score
@@ -363,7 +388,8 @@ def _predict(args):
         db = _fresh(network, args.fresh, n)
     print(f"{db!r}\n{score(network, db)!r}")
     if out:
-        print(f"written to {_with_predictions(network, db, args.forces).save(out)}")
+        print(f"written to {saved(_with_predictions(network, db, args.forces).save, out)}")
+    return out
 
 MEANING = dict(
     predicted_energy="energy per particle in E_c",
@@ -401,20 +427,24 @@ def _add_quiet(parser):
 
 def _generate_options(make):
     from pes_toy import DatabaseSpec
-    make.add_argument("out", help="file to write; .parquet (everything) or .json (the thesis's "
-                      "layout)")
+    make.add_argument("out", nargs="?", help="file to write; .parquet (everything) or .json "
+                      "(the thesis's layout)")
     _add_settings(make, DatabaseSpec)
+    make.add_argument("--checkpoint", metavar="FOLDER", help="write a dataset in chunks to this "
+                      "folder instead; after a crash the same command goes on")
+    make.add_argument("--chunk", type=int, help="configurations drawn for a chunk (default: "
+                      "as many as are made in half a minute)")
     make.add_argument("--workers", type=int, help="threads (default: all cores); "
                       "the database does not depend on it")
     _add_quiet(make)
 
 def _info_options(info):
-    info.add_argument("file", help="a .parquet or .json database")
+    info.add_argument("file", help="a .parquet or .json database, or the folder of a dataset")
     info.add_argument("--pictures", metavar="FOLDER",
                       help="write histogram, percentiles and a gallery as PNG files")
 
 def _convert_options(convert):
-    convert.add_argument("source", help="a .parquet or .json database")
+    convert.add_argument("source", help="a .parquet or .json database, or a folder")
     convert.add_argument("target", help="file to write; the suffix decides")
 
 def _prepare_options(ready):
@@ -429,7 +459,7 @@ def _prepare_options(ready):
 def _train_options(fit):
     from pes_toy import TrainingSpec
     fit.add_argument("database", metavar="DATABASE",
-                     help="a .parquet or .json database, prepared or not")
+                     help="a .parquet or .json database, prepared or not, or a folder")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     _add_settings(fit, TrainingSpec)
     fit.add_argument("--pictures", metavar="FOLDER", help="write loss, predictions, a "
@@ -461,7 +491,7 @@ def _verify_options(asked):
 @dataclasses.dataclass(frozen=True)
 class _Command:
     "A command: what it does, and examples that can be run one after another."
-    run: object # carries it out
+    run: object # carries it out; returns the file of the result, or None where that is printed
     options: object # adds its options to a parser
     help: str # in a few words
     examples: tuple # as one would type them
@@ -473,7 +503,8 @@ _COMMANDS = dict(
         _generate_options,
         "make a database",
         ("pes_toy generate database.parquet --n-configurations 5000 --forces",
-         "pes_toy generate many.parquet --preset thesis-widths --n-configurations 1000 --seed 1"),
+         "pes_toy generate many.parquet --preset thesis-widths --n-configurations 1000 --seed 1",
+         "pes_toy generate --checkpoint large --n-configurations 20000 --forces"),
         "Make a database. Without settings: 25,000 configurations of 4 particles in 2-D cells "
         "of 5 R_c, relaxed for 40 epochs, protocol exact.",
     ),
@@ -481,7 +512,7 @@ _COMMANDS = dict(
         _info,
         _info_options,
         "show what is in a database",
-        ("pes_toy info database.parquet --pictures pictures",),
+        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large"),
     ),
     convert=_Command(
         _convert,
@@ -527,7 +558,7 @@ _COMMANDS = dict(
     ),
 )
 
-# %% ../nbs/10_cli.ipynb #cd864943a
+# %% ../nbs/10_cli.ipynb #e09c7998
 def _parser(argv):
     "The parser of the whole command, with the options of the commands that are named."
     from pes_toy import __version__
@@ -558,6 +589,8 @@ def _add_command(commands, name, command, is_used):
         sub.add_argument("--import", dest="modules", metavar="MODULE", action="append",
                          default=[], help="a module of yours that registers potentials, "
                          "descriptors, relaxers or models; may be repeated")
+        sub.add_argument("--unlimited", action="store_true", help="refuse nothing for the time, "
+                         "memory or room on the disk that it is estimated to take")
         command.options(sub)
 
 def _parse(argv):
@@ -579,28 +612,39 @@ def _import(modules):
             sys.path.insert(0, os.getcwd())
         importlib.import_module(name)
 
-# %% ../nbs/10_cli.ipynb #ce1f4395f
+# %% ../nbs/10_cli.ipynb #544cec38
 def main(
     argv: list[str] | None = None, # the arguments; None: those of the process
-) -> int: # 0; 1 for an error that the user can mend; 130 after Ctrl-C
+) -> int: # 0; 1 for an error that the user can mend; 130 after Ctrl-C, 143 after SIGTERM
     "The `pes_toy` command. A warning is one line on stderr, and so is an error."
-    args = _parse(argv)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), streams() as (out, _), terminable():
         warnings.showwarning = _note
+        ended = None
         try:
+            code, is_kept = _carried_out(argv)
+        except SystemExit as end: # of the parser: help, or a word that is no option
+            ended, code, is_kept = end, end.code, False
+        out.flush() # what is wrong with it shows here, not when Python ends
+        if out.is_full:
+            print(f"note: what was to be shown is lost: {out.error.strerror}", file=sys.stderr)
+            code = code if is_kept else code or 1
+    if ended: raise SystemExit(code)
+    return code
+
+# %% ../nbs/10_cli.ipynb #90bc4f53
+def _carried_out(argv):
+    "The exit code of a command, and whether a file holds its result."
+    try:
+        args = _parse(argv)
+        with unlimited() if args.unlimited else nullcontext():
             _import(args.modules)
-            args.run(args)
-            sys.stdout.flush() # a closed pipe shows here, not when Python ends
-        except KeyboardInterrupt as stop:
-            print(f"stopped; {str(stop) or 'nothing was written'}", file=sys.stderr)
-            return 130
-        except BrokenPipeError: # | head has seen enough
-            sys.stdout = open(os.devnull, "w")
-            return 1
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            print(f"pes_toy: {_one_line(error)}", file=sys.stderr)
-            return 1
-    return 0
+            return 0, args.run(args) is not None
+    except KeyboardInterrupt as stop:
+        print(f"stopped; {str(stop) or 'nothing was written'}", file=sys.stderr)
+        return 143 if isinstance(stop, Terminated) else 130, False
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        print(f"pes_toy: {_one_line(error) or 'there is not enough memory'}", file=sys.stderr)
+        return 1, False
 
 # %% ../nbs/10_cli.ipynb #84d87547
 def _one_line(text):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from .base.checks import check_configurations, check_number, check_numbers
 from .base.jobs import in_threads, progress_bar
+from .base.limits import check_memory
 from .base.registry import DESCRIPTORS
 from .database import Database
 from .engine.eigen import Wanted, batch_eigenvalues, batch_gradients
@@ -144,7 +145,7 @@ def _task(positions, width, orders, R_0p):
     x, w, single = check_positions(positions, width)
     return proximity_task(x, w, orders, ranges), len(orders) * x.shape[1], single
 
-# %% ../nbs/06_descriptors.ipynb #ccc7b019d
+# %% ../nbs/06_descriptors.ipynb #1e07d1ec
 def proximity_matrices(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
@@ -159,9 +160,9 @@ def proximity_matrices(
     out = np.empty((M, n_inputs // N, N, N))
     none = np.empty((0, 0, 0, 0, 0))
 
-    def run(which):
-        batch_matrices(task, which, out[which[0]:which[-1] + 1], none)
-    in_threads(run, np.arange(M), workers, max(1, 2048 // N**2))
+    def run(which, stop):
+        batch_matrices(task._replace(stop=stop), which, out[which[0]:which[-1] + 1], none)
+    in_threads(run, np.arange(M), workers, min(2048 / N**2, 4e5 / (N**2 * len(task.near))))
     _check_finite(task, out)
     return out[0] if single else out
 
@@ -193,6 +194,9 @@ def _derivatives(positions, width, orders, R_0p, workers=None, g=None, full=Fals
         g = np.zeros((0, n_inputs))
     else:
         g = check_pull(g, (M, n_inputs), single)
+    if full:
+        check_memory(f"gradients of {M:,} configurations of {N:,} particles",
+                     9.0 * M * n_inputs * N * d, "take fewer at a time, or pullback for forces")
     gradients = np.zeros((M if full else 0, n_inputs, N, d))
     wanted = Wanted(g, gradients, np.zeros((len(g), N, d)), np.zeros((M, n_inputs), bool))
     batch_gradients(task, wanted, workers)
@@ -471,6 +475,7 @@ def prepare(
     settings = check_descriptor(descriptor).settings
     check_database(database, name)
     if not len(database): raise ValueError("database is empty; there is nothing to prepare")
+    _check_inputs_fit(database, descriptor)
     parts = []
     with progress_bar(len(database), progress) as bar:
         for first in range(0, len(database), 16 * CHUNK):
@@ -480,6 +485,13 @@ def prepare(
     extra = {**database.extra, name: np.concatenate(parts)}
     inputs = {**database.about.get("inputs", {}), name: settings}
     return dataclasses.replace(database, extra=extra, about={**database.about, "inputs": inputs})
+
+def _check_inputs_fit(database, descriptor):
+    "The inputs are held twice when they are put together."
+    M, N, d = database.positions.shape
+    inputs = descriptor.n_inputs(N, d) * (N if descriptor.local else 1)
+    check_memory(f"preparing {M:,} configurations, {inputs:,} inputs each,", 16.0 * M * inputs,
+                 "prepare fewer at a time, or choose fewer inputs")
 
 def inputs_of(
     database: Database, # a prepared database

@@ -21,7 +21,7 @@ from .generation import generate
 from .engine.epochs import keras_with_tensorflow
 from .networks import Predictor
 from .scores import Average, BaselineSpec, Scores, fit_baseline, score
-from .specification import DatabaseSpec
+from .specification import DatabaseSpec, own_values
 from .training import DivergedError, TrainingSpec, facts_about, own_truth, train
 
 # %% auto #0
@@ -82,16 +82,7 @@ def _can_train(spec):
 
 def _own(potential):
     "What tells a potential of one's own from another of the same name: some of its values."
-    if potential.variant: return {}
-    r = np.linspace(0.6, 4, 18)
-    values = [
-        potential.pair(r).tolist(),
-        potential.triplet(r, r, 1.2 * r).tolist(),
-        potential.cutoff,
-        potential.pair_weight,
-        potential.triplet_weight,
-    ]
-    return dict(own=values)
+    return {} if potential.variant else dict(own=own_values(potential))
 
 # %% ../nbs/08a_experiments.ipynb #ad5ffe51
 @dataclass(frozen=True)

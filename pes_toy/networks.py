@@ -173,7 +173,7 @@ def forces(self: Predictor,
     "Predicted forces."
     return self.energy_and_forces(positions, width)[1]
 
-# %% ../nbs/07_networks.ipynb #c8db4c656
+# %% ../nbs/07_networks.ipynb #5096b201
 @patch
 def _known(self: Predictor, positions, width):
     "The batch, if the model knows configurations of this kind."
@@ -189,11 +189,23 @@ def _known(self: Predictor, positions, width):
                          "number")
     return x, w, single
 
+CHUNK = 65_536 # particles that are worked on at once: inputs of many more fill the memory
+
+@patch
+def _in_parts(self: Predictor, x, w, with_forces):
+    "What `evaluate` says of some configurations after others."
+    size = max(1, CHUNK // x.shape[1])
+    if len(x) <= size: return self.evaluate(x, w, with_forces)
+    cuts = range(size, len(x), size)
+    parts = zip(np.split(x, cuts), np.split(w, cuts))
+    energies, forces = zip(*(self.evaluate(*part, with_forces) for part in parts))
+    return np.concatenate(energies), np.concatenate(forces) if with_forces else None
+
 @patch
 def _evaluated(self: Predictor, x, w, with_forces):
     "What `evaluate` says, if it has the promised shape; of nothing it is not asked."
     if not len(x): return np.empty(0), np.empty_like(x)
-    energy, forces = self.evaluate(x, w, with_forces)
+    energy, forces = self._in_parts(x, w, with_forces)
     kept = getattr(energy, "shape", None) == (len(x),)
     if with_forces:
         kept = kept and getattr(forces, "shape", None) == x.shape

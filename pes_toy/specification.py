@@ -19,7 +19,7 @@ from .potentials import ModifiedLennardJones, Potential
 from .relaxation import check_relaxation, relax
 
 # %% auto #0
-__all__ = ['DatabaseSpec', 'Share', 'plain_database']
+__all__ = ['DatabaseSpec', 'Share', 'plain_database', 'own_values']
 
 # %% ../nbs/05_specification.ipynb #ff784599
 @dataclass(frozen=True)
@@ -195,6 +195,20 @@ def _potential_from_dict(settings):
         takes = [field.name for field in dataclasses.fields(known)]
         raise ValueError(f"potential {kind} does not take these parameters: {given}; "
                          f"it takes {takes}") from error
+
+# %% ../nbs/05_specification.ipynb #0wnva1ue5
+def own_values(
+    potential, # of one's own
+) -> list: # of plain values
+    "What tells a potential of one's own from another of the same name: some of its values."
+    r = np.linspace(0.6, 4, 18)
+    return [
+        potential.pair(r).tolist(),
+        potential.triplet(r, r, 1.2 * r).tolist(),
+        potential.cutoff,
+        potential.pair_weight,
+        potential.triplet_weight,
+    ]
 
 # %% ../nbs/05_specification.ipynb #cf2fff18f
 @patch

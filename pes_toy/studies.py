@@ -252,6 +252,7 @@ def study(
     *,
     compute: bool = False, # compute what is missing
     workers: int = 1, # processes
+    client=None, # a distributed.Client, whose workers run the experiments instead
     progress: bool = True, # show a progress bar
 ) -> Sweep:
     "The results of a study, three seeds each; `make figures` computes what is missing."
@@ -260,7 +261,8 @@ def study(
     path = Path(folder) / f"{name}.json"
     if compute:
         _share(experiments, path)
-    return sweep(experiments, store=path, workers=workers, compute=compute, progress=progress)
+    return sweep(experiments, store=path, workers=workers, client=client, compute=compute,
+                 progress=progress)
 
 # %% ../nbs/08c_studies.ipynb #c467d4c1e
 def _share(experiments, path):

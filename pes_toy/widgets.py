@@ -215,7 +215,18 @@ def _fit(widget, control, value):
             widget.step = control.step
         widget.value = value
 
-# %% ../nbs/09e_widgets.ipynb #c1206093c
+# %% ../nbs/09e_widgets.ipynb #3ebd8122
+def _with_parts(widgets, found):
+    "Widgets and all that belong to them, layouts and styles too: {model_id: widget}."
+    for widget in widgets:
+        if widget.model_id is None or widget.model_id in found: continue
+        found[widget.model_id] = widget
+        parts = [getattr(widget, name, None) for name in ("layout", "style")]
+        parts += getattr(widget, "children", ())
+        _with_parts([part for part in parts if part is not None], found)
+    return found
+
+# %% ../nbs/09e_widgets.ipynb #3295c8f0
 @patch
 def press(self: Explorer,
     name: str, # of a button
@@ -246,6 +257,5 @@ def wait(self: Explorer,
 def close(self: Explorer):
     "Take the widgets away, and with them their share of what a notebook stores."
     self.image.value = b""
-    ours = (self.widget, self.rows, self.image, self.message, *self.controls.values())
-    for widget in ours:
+    for widget in _with_parts([self.widget, *self.controls.values()], {}).values():
         widget.close()

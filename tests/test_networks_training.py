@@ -271,7 +271,7 @@ def test_callbacks_and_interruptions(db, monkeypatch):
     def too_early(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tr, "CompiledEpoch", too_early)  # before there is a network
+    monkeypatch.setattr(tr, "compiled_epoch", too_early)  # before there is a network
     with pytest.raises(KeyboardInterrupt):
         train(db, spec, progress=False)
 

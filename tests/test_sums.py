@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pes_toy as pt
 import pytest
+from pes_toy.base.jobs import NEVER
 from pes_toy.energy import plain_energy, plain_forces
 from pes_toy.engine.neighbours import cell_of
 from pes_toy.engine.potentials import interaction_of
@@ -91,7 +92,7 @@ def test_the_first_room_of_a_large_cell(density, enough):
     N, w = 1000, (1000 / density) ** 0.5
     x = np.random.default_rng(1).uniform(0, w, (1, N, 2))
     one, u = for_potential(once_forces, OWN), interaction_of(OWN)
-    lacks = one(x[0], cell_of(w, 2), u, new_room(N, FIRST), np.empty((N, 2)))[1]
+    lacks = one(x[0], cell_of(w, 2), u, new_room(N, FIRST, NEVER), np.empty((N, 2)))[1]
     assert (lacks == 0) == enough
     depth = np.ones(1, np.int64)
     (v, f), (v0, f0) = [run_way(way, x, np.full(1, w), OWN, depth, with_forces=True)
@@ -115,9 +116,9 @@ def test_the_choice_of_cell_vectors_does_not_matter(d):
         turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
         sheared = other @ square @ turn
         f, g = np.empty((N, d)), np.empty((N, d))
-        v, _ = one(x @ square, cell_of(square, d), u, new_room(N, 5000), f)
+        v, _ = one(x @ square, cell_of(square, d), u, new_room(N, 5000, NEVER), f)
         folded = (x @ np.linalg.inv(other)) % 1.0
-        w, _ = one(folded @ sheared, cell_of(sheared, d), u, new_room(N, 5000), g)
+        w, _ = one(folded @ sheared, cell_of(sheared, d), u, new_room(N, 5000, NEVER), g)
         np.testing.assert_allclose(w, v, rtol=1e-9)
         np.testing.assert_allclose(g, f @ turn, rtol=0, atol=1e-8 * abs(f).max())
 

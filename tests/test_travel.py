@@ -18,7 +18,7 @@ def test_what_pools_are_given_arrives(method):
         [sys.executable, "-W", "ignore", str(script), method],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert said.returncode == 0 and said.stdout.endswith("all arrived\n"), said.stderr

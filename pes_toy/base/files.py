@@ -54,13 +54,16 @@ def _open_locked(name, flags, wait=False):
 @contextlib.contextmanager
 def locked(
     path, # of the file that is to be changed; it need not exist
+    wait: bool = True, # False: BlockingIOError where another is inside
 ):
     "One at a time: others on this machine, threads and processes, wait outside. Not nested."
     path = Path(os.path.realpath(path))
     name = path.with_name(f"{MARK}{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.lock")
     handle = None
     while handle is None: # the one before removes its lock when it leaves
-        handle = _open_locked(name, 0, wait=True)
+        handle = _open_locked(name, 0, wait)
+        if handle is None and not wait:
+            raise BlockingIOError(f"another process works on {str(path)!r}")
     try:
         yield
     finally:

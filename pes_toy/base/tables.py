@@ -15,8 +15,8 @@ import numpy as np
 from .files import UpdateError, digest_of, from_json, read_text, whole_file
 
 # %% auto #0
-__all__ = ['ROOM', 'RATIO', 'KEY', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'write_table', 'read_table', 'columns_of',
-           'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
+__all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'write_table', 'read_table',
+           'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
 
 # %% ../../nbs/base/tables.ipynb #0a5e8ea8
 ROOM = 2**26 # bytes that any file may unpack to
@@ -40,6 +40,7 @@ def check_swelling(
 
 # %% ../../nbs/base/tables.ipynb #303b9953
 KEY = b"pes_toy" # of the header among the metadata
+GROUP = 4096 # rows that are read together: a part of a file can be read alone
 DIGEST = "digest" # of columns and header, in the header
 
 def write_table(
@@ -53,12 +54,12 @@ def write_table(
     table = pa.table({name: _to_arrow(array) for name, array in columns.items()})
     whole = {**header, DIGEST: _digest_of(table, header)}
     table = table.replace_schema_metadata({KEY: json.dumps(whole)})
+    settings = dict(row_group_size=GROUP, write_page_checksum=True, use_dictionary=False)
 
     def write(temporary):
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        pq.write_table(table, temporary, compression="zstd", **settings)
         if swells(table.nbytes, os.path.getsize(temporary)):
-            pq.write_table(table, temporary, compression="none", use_dictionary=False,
-                           write_page_checksum=True)
+            pq.write_table(table, temporary, compression="none", **settings)
 
     whole_file(path, write)
 

@@ -71,13 +71,13 @@ def _roll(x, w, motion, max_delta):
             if x[i, c] >= w: x[i, c] = 0.0
     return True
 
-# %% ../../nbs/engine/fire.ipynb #566a790a
+# %% ../../nbs/engine/fire.ipynb #9ae78383
 @kernel
-def _motion_of(N, d, cells):
+def _motion_of(N, d, around):
     "Room for one configuration."
-    listed = len(cells) * N if len(cells) > 0 else 1
+    listed = max(1, len(around.cells) * N)
     return Motion(np.zeros((N, d)), np.zeros((N, d)), np.zeros((N, d)), np.zeros(4),
-                  new_room(N, 0), new_points(listed, d))
+                  new_room(N, 0, around.stop), new_points(listed, d))
 
 @kernel
 def _start(x, motion, energy):
@@ -91,8 +91,8 @@ def fire(batch, which, u, steps, draw_of, images):
     N = batch.x.shape[1]
     d = batch.x.shape[2]
     state = streams(1)
-    around = Around(cells_within(d, images.depth), False)
-    motion = _motion_of(N, d, around.cells)
+    around = Around(cells_within(d, images.depth), False, steps.stop)
+    motion = _motion_of(N, d, around)
     for m in which:
         x = batch.x[m]
         w = batch.width[m]
@@ -101,6 +101,7 @@ def fire(batch, which, u, steps, draw_of, images):
         epoch = -1
         while epoch < steps.epochs:
             energy, lack = _energy_and_forces(x, w, u, around, motion)
+            if steps.stop[0]: return
             if lack > 0:
                 motion = _with_room(motion, lack)
                 continue

@@ -410,7 +410,7 @@ def _room_of(N):
     triples = Triples(np.empty((Q, 3 * LANES)), v, e)
     return Room(streams(LANES), places, Pairs(near, far), triples, looks, choice, bits)
 
-# %% ../../nbs/engine/lanes.ipynb #c01d96474
+# %% ../../nbs/engine/lanes.ipynb #d5506e11
 @kernel(inline=True)
 def _step(room, pair_rows, triple_rows, p, q, max_delta):
     "A step of particle p in all lanes; of length zero where max_delta is negative."
@@ -436,6 +436,7 @@ def _descend(batch, which, q, steps, draw_of, rows, room):
     for block in range(0, len(which), LANES):
         load_lanes(batch, which, block, draw_of, room)
         for step in range(-N, steps.epochs * N):
+            if steps.stop[0]: return
             p = step % N
             _step(room, pair_rows, triple_rows, p, q, steps.max_delta if step >= 0 else -1.0)
             if step >= 0: count_steps(batch.accepted, which, block, room.choice, step // N)

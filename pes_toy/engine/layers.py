@@ -246,7 +246,7 @@ def run_rows(values, which, scaling, stack, out, slopes, with_slopes):
                 for k in range(K):
                     slopes[first + r, k] = g[r * K + k]
 
-# %% ../../nbs/engine/layers.ipynb #cd0221d7c
+# %% ../../nbs/engine/layers.ipynb #440f8e66
 def joined(arrays):
     "Arrays one after another in one flat array of float64."
     return np.concatenate([np.ascontiguousarray(a, np.float64).ravel() for a in arrays])
@@ -278,7 +278,7 @@ class Layers:
         out = np.empty(len(rows))
         slopes = np.empty(rows.shape if with_slopes else (1, 1))
 
-        def run(which):
+        def run(which, stop):
             run_rows(rows, which, self.scaling, self.stack, out, slopes, with_slopes)
 
         in_threads(run, np.arange(len(rows)), workers, 64)

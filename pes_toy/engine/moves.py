@@ -15,7 +15,8 @@ from .potentials import pair_value, triplet_value
 from .streams import draw, draw_start, seed_stream, streams
 
 # %% auto #0
-__all__ = ['BY_SUM', 'SURPLUS', 'Frame', 'Points', 'Lists', 'Seen', 'Triangles', 'Memory', 'Room', 'descend_moves']
+__all__ = ['BY_SUM', 'SURPLUS', 'Frame', 'Points', 'Lists', 'Seen', 'Triangles', 'Memory', 'Room', 'longest_list',
+           'descend_moves']
 
 # %% ../../nbs/engine/moves.ipynb #cfbb930a9
 class Frame(NamedTuple):
@@ -450,7 +451,7 @@ def _accept(x, p, frame, room, energy):
     room.memory.energy[p] = energy
     room.memory.known[p] = True
 
-# %% ../../nbs/engine/moves.ipynb #c12af454d
+# %% ../../nbs/engine/moves.ipynb #018fa79e
 @kernel(inline=True)
 def _put_back(x, p, points):
     for c in range(x.shape[1]):
@@ -487,7 +488,7 @@ def _run(batch, m, room, potential, frame, steps, at):
     x = batch.x[m]
     N = x.shape[0]
     memory = room.memory
-    while step < steps.epochs * N:
+    while step < steps.epochs * N and not steps.stop[0]:
         p = step % N
         if _strayed(room.points, p, frame) and not _make_lists(x, room, frame): return step
         words = (state.a[0], state.b[0], state.c[0], state.d[0])
@@ -511,8 +512,13 @@ def _run(batch, m, room, potential, frame, steps, at):
         step += 1
     return step
 
-# %% ../../nbs/engine/moves.ipynb #cd33a297c
+# %% ../../nbs/engine/moves.ipynb #8dbf76ac
 SURPLUS = 0.15 # in R_c; a particle that strayed farther makes no step with old lists
+
+def longest_list(case, widths):
+    "Entries for which `descend_moves` makes room, for steps of 0.1 R_c."
+    radius = case.potential.reach + 2.0 * (SURPLUS + 0.1 * math.sqrt(case.d))
+    return 2.0 * case.N * (2.0 * radius / np.asarray(widths)) ** case.d
 
 @kernel
 def _frame_of(w, N, d, reach, images, max_delta):
@@ -548,12 +554,13 @@ def descend_moves(batch, which, potential, steps, draw_of, images):
         step = 0
         ready = False
         while step < steps.epochs * N:
+            if steps.stop[0]: return
             if not ready:
                 _load(start, frame, room.points)
                 room.memory.known[:] = False
                 ready = _make_lists(x, room, frame)
             if ready: step = _run(batch, m, room, potential, frame, steps, (step, state))
-            if step < steps.epochs * N:
+            if step < steps.epochs * N and not steps.stop[0]:
                 longest *= 2
                 room = _room(N, widest, N * longest, longest)
                 ready = False

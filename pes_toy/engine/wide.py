@@ -288,7 +288,7 @@ def _sum_triangles(room, rows, p, potential):
     for i in range(count):
         v[room.flat.at[i]] += room.flat.value[i]
 
-# %% ../../nbs/engine/wide.ipynb #cb6a0f533
+# %% ../../nbs/engine/wide.ipynb #59cac15d
 @kernel(inline=True)
 def _compare(choice, pairs, triples, pair_rows, triple_rows, p):
     "Sums of the new and the known terms."
@@ -341,6 +341,7 @@ def _descend(batch, which, potential, steps, draw_of, rows, room):
     for block in range(0, len(which), LANES):
         load_lanes(batch, which, block, draw_of, room)
         for step in range(-N, steps.epochs * N):
+            if steps.stop[0]: return
             _step(room, rows, step % N, potential, steps.max_delta if step >= 0 else -1.0)
             if step >= 0: count_steps(batch.accepted, which, block, room.choice, step // N)
         for l in range(min(LANES, len(which) - block)):

@@ -1,0 +1,76 @@
+"""The account of the thesis: every claim has its function, and the verdicts follow."""
+import importlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from notebooks import ROOT
+
+from pes_toy.thesis.account import Claim, Found, account, claims, recompute, stored, verdict
+
+CLAIMS = {claim.name: claim for claim in claims()}
+QUICK = [claim for claim in CLAIMS.values() if not claim.slow]
+
+
+def claim_id(claim):
+    return claim.name
+
+
+def test_the_list_is_whole():
+    assert len(CLAIMS) >= 95
+    assert {claim.name for claim in QUICK} <= set(stored()) <= set(CLAIMS)
+    for claim in CLAIMS.values():
+        module, function = claim.by.split(".")
+        assert callable(getattr(importlib.import_module(f"pes_toy.thesis.{module}"), function))
+        assert claim.where and claim.says and claim.why
+
+
+@pytest.mark.parametrize("claim", QUICK, ids=claim_id)
+def test_claim_is_recomputed(claim):
+    "A fresh run gives what is stored; for times, the same verdict or another computer's."
+    found, kept = recompute(claim), stored()[claim.name]
+    if claim.varies:
+        assert np.isfinite(np.asarray(found.thesis, float)).all()
+        return
+    assert verdict(claim, found) == verdict(claim, kept)
+    for fresh, known in zip(found[:2], kept[:2]):
+        if known is None:
+            assert fresh is None
+        else:
+            fresh = np.asarray(fresh, float)
+            np.testing.assert_allclose(fresh, np.asarray(known, float), rtol=1e-6, atol=1e-9)
+
+
+def test_verdicts_follow_from_values():
+    claim = Claim("c", "nowhere", "two", 2.0, "theory.ordered_sum", "a count", within=0.1)
+    assert verdict(claim, Found(2.05)) == "reproduced"
+    assert verdict(claim, Found(2.05, 3.0)) == "corrected"
+    assert verdict(claim, Found(3.0, 2.0)) == "not reproduced"
+    assert verdict(claim, Found(float("nan"), 2.0)) == "not reproduced"
+
+
+def test_nothing_is_left_out_because_it_fails():
+    count = account().count()
+    assert count["corrected"] >= 5 and count["not reproduced"] >= 5
+    lines = account().lines
+    assert all(line.claim.reason for line in lines if line.verdict == "not reproduced")
+
+
+def test_account_is_escaped_and_complete():
+    html = account()._repr_html_()
+    assert html.count("<tr>") == len(account()) + 1
+    assert "not reproduced" in repr(account())
+
+
+def test_another_python_prints_it():
+    code = "from pes_toy.thesis.account import account; print(account())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    assert f"{len(stored())} claims" in ran.stdout
+
+
+def test_values_are_one_claim_a_line():
+    text = (ROOT / "pes_toy" / "thesis" / "values.json").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == len(json.loads(text)) + 2
