@@ -32,7 +32,7 @@ def apart(world):
 
 @given(worlds(most=12, dimensions=(1, 2, 3)), st.sampled_from([2.0, 3.0, 7.5]),
        st.sampled_from([(-2,), (-2, -3), (-4.5, -2)]))
-@cases(60, 1500)
+@cases(30, 1500)
 def test_matrices_and_eigenvalues_are_those_of_the_plain_function(world, R_0p, orders):
     N = len(world.x)
     assume(images(world, R_0p) * N < 2e5)
@@ -55,7 +55,7 @@ def test_matrices_and_eigenvalues_are_those_of_the_plain_function(world, R_0p, o
 
 
 @given(worlds(most=8, dimensions=(1, 2, 3), narrow=0.6), st.sampled_from([1.5, 3.0]), st.booleans())
-@cases(60, 1500)
+@cases(30, 1500)
 def test_symmetry_functions_are_those_of_the_plain_function(world, cutoff, third_side):
     assume(images(world, cutoff) < 2e3)
     functions = pt.SymmetryFunctions(RADIAL, ANGULAR, cutoff, third_side)
@@ -73,7 +73,7 @@ def test_symmetry_functions_are_those_of_the_plain_function(world, cutoff, third
 @given(worlds(most=6, dimensions=(1, 2, 3), narrow=1.0, wide=50),
        st.sampled_from([pt.ProximityEigenvalues(R_0p=3), pt.SymmetryFunctions(RADIAL, ANGULAR),
                         pt.ProximityEigenvalues((-2, -4), 5)]), st.integers(0, 99))
-@cases(40, 1000)
+@cases(20, 1000)
 def test_inputs_know_no_origin_and_no_numbering(world, descriptor, seed):
     assume(apart(world) > 1e-3 and images(world, 5) < 3e4)
     rng = np.random.default_rng(seed)
