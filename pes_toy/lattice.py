@@ -55,13 +55,13 @@ def lattice_points(
     k = cells(x.shape[2], depth)
     return x[0] + w[0] * k[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #47733fa0
+# %% ../nbs/00_lattice.ipynb #c70765ea
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width or (M,) widths, in R_c
 ) -> np.ndarray: # the same points of the lattice, with every coordinate in [0, width)
     "Positions brought back into the central cell."
-    x, w, single = check_configurations(positions, width)
+    x, w, single = check_configurations(positions, width, lost=True)
     w = w[:, None, None]
     inside = x - w * np.floor(x / w)
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)

@@ -1,0 +1,1 @@
+"""The package beside other programs: `make peers`."""

@@ -83,9 +83,11 @@ def _written(value):
 def _limits(field):
     return field.metadata.get("limits", Limits(free=True))
 
-# %% ../../nbs/base/settings.ipynb #f55576fb
+# %% ../../nbs/base/settings.ipynb #1a7adb87
 def _tidy(name, value, limits):
     "The value of a setting, plain and checked."
+    if isinstance(value, (np.generic, str)):
+        value = value.item() if isinstance(value, np.generic) else str(value)
     if limits.free or (limits.optional and value is None): return value
     if limits.flag: return check_flag(name, value)
     if limits.choices:

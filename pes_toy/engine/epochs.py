@@ -15,7 +15,7 @@ from ..base.checks import needs
 __all__ = ['SLICE', 'KEPT', 'keras_with_tensorflow', 'build_model', 'model_weights', 'TrainingData', 'CompiledEpoch',
            'compiled_epoch']
 
-# %% ../../nbs/engine/epochs.ipynb #ca5028906
+# %% ../../nbs/engine/epochs.ipynb #bcfaf517
 def keras_with_tensorflow():
     "Keras, quietly, or an error that says how to install it."
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -40,13 +40,14 @@ def build_model(
     "The Keras model of scaled inputs (rows, n_inputs)."
     keras = keras_with_tensorflow()
     widths = [*spec.hidden, 1]
-    layers = [keras.Input((n_inputs,))]
+    single = dict(dtype="float32") # whatever policy is set for all of Keras
+    layers = [keras.Input((n_inputs,), **single)]
     for i, width in enumerate(widths):
         start = keras.initializers.GlorotUniform(seed=1000 * spec.seed + i)
         hidden = i < len(spec.hidden)
         layers.append(keras.layers.Dense(
             width, activation=spec.activation if hidden else None, kernel_initializer=start,
-            name=f"hidden_{i + 1}" if hidden else "energy"))
+            name=f"hidden_{i + 1}" if hidden else "energy", **single))
     return keras.Sequential(layers, name="pes_toy")
 
 def model_weights(

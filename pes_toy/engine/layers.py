@@ -13,7 +13,8 @@ from .compile import kernel
 # %% auto #0
 __all__ = ['TRANSFORMS', 'ACTIVATIONS', 'LINEAR', 'SOFTPLUS', 'TANH', 'SIGMOID', 'SILU', 'RELU', 'ELU', 'ASINH', 'ROWS', 'Room',
            'exponential', 'log_1_plus', 'bent_lines', 'softplus', 'tanh', 'elu', 'fading_steps', 'activate', 'affine',
-           'Scaling', 'Stack', 'as_table', 'scale_inputs', 'forwards', 'backwards', 'run_rows', 'joined', 'Layers']
+           'Scaling', 'Stack', 'as_table', 'scale_inputs', 'forwards', 'backwards', 'run_rows', 'joined',
+           'check_layers', 'Layers']
 
 # %% ../../nbs/engine/layers.ipynb #c1b253770
 TRANSFORMS = ("raw", "standardised", "asinh")
@@ -246,10 +247,32 @@ def run_rows(values, which, scaling, stack, out, slopes, with_slopes):
                 for k in range(K):
                     slopes[first + r, k] = g[r * K + k]
 
-# %% ../../nbs/engine/layers.ipynb #440f8e66
+# %% ../../nbs/engine/layers.ipynb #7b7a3b4f
 def joined(arrays):
     "Arrays one after another in one flat array of float64."
     return np.concatenate([np.ascontiguousarray(a, np.float64).ravel() for a in arrays])
+
+def check_layers(
+    weights: list, # [(W (n, m), b (m,)), ...]
+    shift: np.ndarray, # (K,) of the inputs
+    scale: np.ndarray, # (K,) of the inputs
+):
+    "Raises where the kernels would read beyond an array: shapes that do not fit each other."
+    shapes = [np.shape(array) for layer in weights for array in layer]
+    said = f"got W and b of the shapes {shapes} for shift {np.shape(shift)}, {np.shape(scale)}"
+    n = len(shift)
+    fits = n > 0 and np.shape(shift) == np.shape(scale) == (n,) and len(weights) > 0
+    for W, b in weights:
+        fits = fits and np.ndim(b) == 1 and len(b) > 0 and np.shape(W) == (n, len(b))
+        n = len(b) if fits else 0
+    if not fits or n != 1:
+        raise ValueError("layers must lead from one row of W for each input to one output, "
+                         f"{said}; make the network again")
+    pairs = [*weights, (shift, scale)]
+    finite = all(np.isfinite(array).all() for pair in pairs for array in pair)
+    if not finite or not np.all(scale):
+        raise ValueError("weights, biases and the scaling of the inputs must be finite, scales not "
+                         "0; make the network again")
 
 class Layers:
     "Weights, biases and scaling in the form that the kernels want."
@@ -260,6 +283,7 @@ class Layers:
         scale: np.ndarray, # (K,) of the inputs
         activation: str, # one of ACTIVATIONS
     ):
+        check_layers(weights, shift, scale)
         self.sizes = np.array([len(weights[0][0]), *(len(b) for _, b in weights)], np.int64)
         self.scaling = Scaling(TRANSFORMS.index(transform), joined([shift]), joined([scale]))
         matrices = [W for W, _ in weights]
@@ -275,6 +299,8 @@ class Layers:
     ) -> tuple: # outputs (rows,), and slopes (rows, K) where they are wanted
         "Outputs of rows of inputs and, if asked, their slopes."
         rows = np.ascontiguousarray(rows, np.float64) # whatever a descriptor returns
+        if rows.ndim != 2 or rows.shape[1] != self.sizes[0]:
+            raise ValueError(f"rows must have the shape (rows, {self.sizes[0]}), got {rows.shape}")
         out = np.empty(len(rows))
         slopes = np.empty(rows.shape if with_slopes else (1, 1))
 
