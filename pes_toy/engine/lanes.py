@@ -152,16 +152,16 @@ def _triangle(width, pairs, s, row, corners, R_0):
         s[row, X + l] = x if mean < R_0 else 1e300
         s[row, Y + l] = 0.0 if opens else 1.0
 
-# %% ../../nbs/engine/lanes.ipynb #cae253edd
+# %% ../../nbs/engine/lanes.ipynb #d51717d8
 @kernel(inline=True)
 def _list_hits(s, limit, hits):
     "Lists the triangles that need a second look; returns how many."
-    count = 0
+    count = np.uint64(0) # never an index from the end
     for row in range(s.shape[0]):
         for l in range(LANES):
             hits[count] = row * LANES + l
-            count += s[row, LANES + l] < limit
-    return count
+            count += np.uint64(s[row, LANES + l] < limit)
+    return np.int64(count)
 
 @kernel(inline=True)
 def _gather(places, looks, triples, p, count):
@@ -270,7 +270,7 @@ def _replace(v, looks, count):
         total = first + looks.terms[2, i] + looks.terms[3, i]
         v[looks.hits[i] // LANES, looks.hits[i] % LANES] = total
 
-# %% ../../nbs/engine/lanes.ipynb #c5a0827e7
+# %% ../../nbs/engine/lanes.ipynb #ab33379e
 @kernel(inline=True)
 def _add(choice, new, row, old, at, begin):
     "Adds a row of new and of known terms."
@@ -288,9 +288,10 @@ def keep_bits(new, row, table, at, mask, length):
 def _decide(choice, filling):
     "Keeps the steps that do not raise the energy; while tables are filled, all."
     for part in range(4):
-        for l in range(LANES):
-            kept = filling or choice.after[l] <= choice.before[l]
-            choice.mask[part * LANES + l] = -1 if kept else 0
+        mask = choice.mask[part * LANES:(part + 1) * LANES]
+        for l in range(len(choice.after)):
+            mask[l] = -1 if choice.after[l] <= choice.before[l] else 0
+    if filling: choice.mask[:] = -1
 
 # %% ../../nbs/engine/lanes.ipynb #c987df37a
 @kernel(inline=True)
@@ -324,7 +325,7 @@ def _look_twice(places, triples, looks, rows, p, q):
     _image_energies(looks, n, q)
     _replace(triples.v, looks, count)
 
-# %% ../../nbs/engine/lanes.ipynb #ca08b5579
+# %% ../../nbs/engine/lanes.ipynb #1a618c7e
 @kernel(inline=True)
 def load_lanes(batch, which, block, draw_of, room):
     "Loads configurations and their streams; the last one fills up the lanes that are left."
@@ -356,13 +357,13 @@ def store_lane(batch, m, l, pos, pairs, triples):
 @kernel(inline=True)
 def count_steps(accepted, which, block, choice, epoch):
     "Notes which steps were kept."
-    for l in range(LANES):
+    for l in range(len(choice.bits)):
         choice.bits[l] = (choice.bits[l] << 1) - choice.mask[l]
     if accepted.shape[1] > 0:
         for l in range(min(LANES, len(which) - block)):
             accepted[which[block + l], epoch] -= choice.mask[l]
 
-# %% ../../nbs/engine/lanes.ipynb #c374e8e06
+# %% ../../nbs/engine/lanes.ipynb #0d77ce5c
 class Bits(NamedTuple):
     "The bits of tables, and of what is written into them."
     pos: np.ndarray
@@ -376,11 +377,11 @@ class Bits(NamedTuple):
 def _write(bits, mask, pair_rows, triple_rows, p):
     "Writes kept places, pairs and triangles into the tables."
     for c in range(2):
-        keep_bits(bits.new, c, bits.pos, 2 * p + c, mask, LANES)
+        keep_bits(bits.new, c, bits.pos, 2 * p + c, mask, bits.new.shape[1])
     for a in range(bits.near.shape[0]):
         keep_bits(bits.near, a, bits.far, pair_rows[p, a], mask, 4 * LANES)
     for row in range(bits.v.shape[0]):
-        keep_bits(bits.v, row, bits.e, triple_rows[p, row, 0], mask, LANES)
+        keep_bits(bits.v, row, bits.e, triple_rows[p, row, 0], mask, bits.new.shape[1])
 
 class Room(NamedTuple):
     "Everything that is kept of 32 configurations."
@@ -410,7 +411,7 @@ def _room_of(N):
     triples = Triples(np.empty((Q, 3 * LANES)), v, e)
     return Room(streams(LANES), places, Pairs(near, far), triples, looks, choice, bits)
 
-# %% ../../nbs/engine/lanes.ipynb #d5506e11
+# %% ../../nbs/engine/lanes.ipynb #c01d96474
 @kernel(inline=True)
 def _step(room, pair_rows, triple_rows, p, q, max_delta):
     "A step of particle p in all lanes; of length zero where max_delta is negative."
@@ -436,7 +437,6 @@ def _descend(batch, which, q, steps, draw_of, rows, room):
     for block in range(0, len(which), LANES):
         load_lanes(batch, which, block, draw_of, room)
         for step in range(-N, steps.epochs * N):
-            if steps.stop[0]: return
             p = step % N
             _step(room, pair_rows, triple_rows, p, q, steps.max_delta if step >= 0 else -1.0)
             if step >= 0: count_steps(batch.accepted, which, block, room.choice, step // N)
