@@ -417,11 +417,12 @@ def _names_with(self: Sweep, what):
     return [experiment.name for experiment, results in self.runs if results[0].get(what)]
 
 @patch
-def _curves(self: Sweep, names, curve, ax):
+def _curves(self: Sweep, names, curve, ax, **labels):
     "Errors of some experiments, a line each; `curve` gives x and y of a name."
     ax = axes_or_new(ax, (5.5, 3.6))
     for name in names:
         ax.semilogy(*curve(name), label=name)
+    ax.set(**labels)
     ax.legend(fontsize="small")
     return ax
 
@@ -457,9 +458,8 @@ def plot_history(self: Sweep,
         history = self._kept(name, "history")
         return history["epoch"], history["validation_mae"]
 
-    ax = self._curves(names or self._names_with("history"), curve, ax)
-    ax.set(xlabel="epoch", xscale="log", ylabel="validation MAE ($E_c$)")
-    return ax
+    return self._curves(names or self._names_with("history"), curve, ax, xlabel="epoch",
+                        xscale="log", ylabel="validation MAE ($E_c$)")
 
 # %% ../nbs/08b_sweeps.ipynb #cd757b20d
 @patch
@@ -474,9 +474,8 @@ def plot_widths(self: Sweep,
         errors = np.mean([list(by_width.values()) for by_width in seeds], axis=0)
         return [float(w) for w in first], errors
 
-    ax = self._curves(names or self._names_with("by_width"), curve, ax)
-    ax.set(xlabel="width of the cell ($R_c$)", ylabel="energy MAE ($E_c$)")
-    return ax
+    return self._curves(names or self._names_with("by_width"), curve, ax,
+                        xlabel="width of the cell ($R_c$)", ylabel="energy MAE ($E_c$)")
 
 @patch
 def plot_parity(self: Sweep,

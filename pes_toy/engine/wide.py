@@ -59,9 +59,9 @@ class Room(NamedTuple):
 @kernel(inline=True)
 def _room_of(N):
     "Room for N particles in each lane."
-    Q = (N - 1) * (N - 2) // 2
-    n = max(9 * Q, 4 * N) * LANES + 16
     m = 9 * LANES
+    Q = (N - 1) * (N - 2) // 2
+    n = max(m * Q, 4 * LANES * N) + 16
     places = Places(np.empty((2 * N, LANES)), np.empty((2, LANES)), np.empty(LANES))
     pairs = Pairs(np.zeros((N - 1, 5 * LANES)), np.zeros((N * (N - 1) // 2, 5 * LANES)),
                   np.zeros((N - 1, 6 * LANES)))
