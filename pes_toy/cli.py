@@ -231,7 +231,7 @@ def _info(args):
         for name, value in db.spec.to_dict().items():
             print(printable(f"  {name:22s} {value}"))
     if folder:
-        some = db.sample(100_000) if hasattr(db, "sample") else db
+        some = db.sample(100_000) if _is_dataset(db) else db
         _draw(_database_pictures(some), folder, some)
 
 def _origin(db, name):
@@ -255,7 +255,7 @@ def _prepare(args):
     from pes_toy import TrainingSpec, load, prepare
     path = _writable(args.out, ".parquet")
     descriptor = TrainingSpec(**_typed(args, TrainingSpec)).descriptor
-    db = prepare(load(args.source), descriptor, progress=not args.quiet)
+    db = prepare(load(args.source)[:], descriptor, progress=not args.quiet)
     saved(db.save, path)
     inputs = f"{db.extra['inputs'].shape[1]} inputs for each configuration: {descriptor}"
     _say(args)(f"{db!r}\n{inputs}\nwritten to {path}")
@@ -290,14 +290,13 @@ def _train(args):
 
 def _can_have_forces(db):
     "Has it none, and can they be computed?"
-    if db.forces is not None or db.spec is None: return False
+    if _is_dataset(db) or db.forces is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
 
 # %% ../nbs/10_cli.ipynb #c9b694306
 def _network_pictures(network, db):
     "Loss, predictions of the validation part, one of its configurations, and the drag test."
-    from pes_toy.training import training_rows
-    aside = db[training_rows(db, network.spec.validation, network.spec.seed)[1]]
+    aside = db[_aside(db, network.spec)]
     drawn = {}
     if network.history:
         drawn["history"] = network.plot_history
@@ -311,6 +310,18 @@ def _network_pictures(network, db):
         else:
             drawn["drag"] = lambda: _drag_picture(network)
     return drawn
+
+def _aside(db, spec):
+    "The rows that the training kept aside."
+    if _is_dataset(db):
+        from pes_toy.streamed import aside_of
+        return aside_of(db, spec)
+    from pes_toy.training import training_rows
+    return training_rows(db, spec.validation, spec.seed)[1]
+
+def _is_dataset(db):
+    from pes_toy import Dataset
+    return isinstance(db, Dataset)
 
 def _drag_picture(network):
     "The drag test; warns where it leaves what the network has seen."
@@ -382,7 +393,7 @@ def _predict(args):
     database, out = _files(args)
     network = load_network(args.network)
     if args.fresh is None:
-        db = load(database)
+        db = load(database)[:]
     else:
         n = 10_000 if args.n_configurations is None else args.n_configurations
         db = _fresh(network, args.fresh, n)

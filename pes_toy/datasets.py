@@ -112,7 +112,7 @@ def read_chunk(
         warnings.simplefilter("ignore") # a specification that lacks its potential was told of
         return load_file(path, potential)
 
-# %% ../nbs/05c_datasets.ipynb #efc72a17
+# %% ../nbs/05c_datasets.ipynb #b6abedda
 def _arrow_dataset(paths):
     "The files for pyarrow, which compares the checksum of every page that it reads."
     import pyarrow.dataset as ds
@@ -170,6 +170,12 @@ class Dataset:
                                  f"was written with {size:,}; {_REMEDY}")
 
     def __len__(self): return int(self.ends[-1])
+
+    def __getattr__(self, name):
+        if name not in (*Database.__dataclass_fields__, *vars(Database)) or name[:1] == "_":
+            raise AttributeError(f"a Dataset has no attribute {name!r}")
+        raise AttributeError(f"a Dataset is not in memory and has no {name!r}; a Database has: "
+                             "dataset[rows], dataset.sample(n), or dataset[:] for all")
 
     @property
     def n_particles(self) -> int:

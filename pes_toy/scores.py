@@ -19,6 +19,7 @@ from .base.registry import MODELS
 from .base.settings import setting
 from .base.show import Shown, Valued
 from .database import Database
+from .datasets import Dataset
 from .descriptors import Descriptor
 from .engine.layers import TRANSFORMS
 from .networks import (Predictor, apply_transform, check_inputs, check_n_inputs,
@@ -27,7 +28,7 @@ from .training import (InputSettings, check_fraction, facts_about, inputs_for, o
                               training_rows)
 
 # %% auto #0
-__all__ = ['plain_score', 'Scores', 'score', 'BaselineSpec', 'Baseline', 'fit_baseline', 'Average']
+__all__ = ['JUDGED', 'plain_score', 'Scores', 'score', 'BaselineSpec', 'Baseline', 'fit_baseline', 'Average']
 
 # %% ../nbs/08_scores.ipynb #cc9f8bb6a
 def plain_score(
@@ -130,11 +131,15 @@ def _errors_by_width(wrong, width):
     return {float(w): float(wrong[width == w].mean()) for w in widths}
 
 # %% ../nbs/08_scores.ipynb #c23662751
+JUDGED = 100_000 # rows of a dataset, at random
+
 def score(
     model: Predictor, # a Network, a baseline or a model of your own
-    database: Database, # the truth; forces are judged where it has some
+    database: Database | Dataset, # the truth, with forces or not; of a Dataset 100,000 rows
 ) -> Scores:
     "Judge predictions against a database that was not trained on."
+    if isinstance(database, Dataset):
+        database = database.sample(JUDGED)
     _check_judging(model, database)
     x = database.positions
     w = database.width

@@ -347,3 +347,47 @@ def test_windows_hold_every_row_once(whole, expected, monkeypatch):
         seen.append(np.concatenate([part.energy for part in parts]))
         assert np.array_equal(np.sort(seen[-1]), np.sort(expected.energy))
     assert not np.array_equal(*seen) and not np.array_equal(seen[0], expected.energy)
+
+
+def test_what_needs_memory_says_so(whole):
+    with pytest.raises(AttributeError, match="not in memory.*dataset.sample"):
+        pt.load(whole).positions
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        pt.load(whole).colour
+
+
+def test_the_command_writes_and_reads_datasets(tmp_path, capsys, monkeypatch):
+    from pes_toy.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    settings = ["--n-configurations", "200", "--epochs", "3", "--forces"]
+    assert main(["generate", "--checkpoint", "large", "--chunk", "50", *settings]) == 0
+    assert "200 configurations" in capsys.readouterr().out
+    assert main(["info", "large", "--pictures", "drawn"]) == 0
+    assert "energy_median" in capsys.readouterr().out and len(list(Path("drawn").iterdir())) == 3
+    assert main(["convert", "large", "one.parquet"]) == 0
+    assert same(pt.load("one.parquet"), pt.load("large")[:])
+    assert main(["generate", "one.parquet", "--checkpoint", "large"]) == 1
+    assert main(["generate"]) == 1
+    assert "file or --checkpoint FOLDER" in capsys.readouterr().err
+
+
+def test_training_lets_a_dataset_pass_by_in_windows(whole, monkeypatch):
+    from pes_toy import streamed
+
+    monkeypatch.setattr(streamed, "WINDOW", 20)
+    monkeypatch.setattr(streamed, "ASIDE", 8)
+    spec = pt.TrainingSpec(hidden=(8,), epochs=3, batch_size=5, force_weight=1.0)
+    dataset = pt.load(whole)
+    one, two = (pt.train(dataset, spec, progress=False) for _ in range(2))
+    assert one.about["trained_on"] == 52 and one.about["validated_on"] == 8
+    assert one.history["loss"] == two.history["loss"] and len(one.history["loss"]) == 3
+    assert one.history["loss"][-1] < one.history["loss"][0]
+    assert pt.score(one, dataset).n_configurations == 60
+    few = dataset[:3]
+    assert np.array_equal(one.predict(few.positions, few.width),
+                          two.predict(few.positions, few.width))
+    with pytest.raises(ValueError, match="fewer than one batch"):
+        pt.train(dataset, dataclasses.replace(spec, batch_size=53), progress=False)
+    with pytest.raises(TypeError, match="TrainingSpec"):
+        pt.train(dataset, {"epochs": 3})

@@ -71,7 +71,11 @@ FOUND = [  # what was found in this way, and mended
     ("prepare", "database", 5), ("prepare", "name", 5), ("Experiment", "name", np.nan),
     ("Average", "members", iter([1])), ("Average", "members", np.array([])),
     ("descriptor_from_settings", "settings", "abc"), ("Morse.pair", "r", RAGGED),
-    ("Morse.triplet", "b", RAGGED)]
+    ("Morse.triplet", "b", RAGGED), ("proximity_matrices", "R_0p", 1e300),
+    ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5),
+    ("RelativeDistances.pullback", "g", np.nan), ("RelativeDistances.pullback", "g", []),
+    ("relax", "relaxer", []), ("relax", "relaxer", np.zeros(3)),
+    ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]
 
 
 @pytest.mark.parametrize("name, argument, value", FOUND, ids=lambda v: str(v)[:20])
@@ -83,7 +87,7 @@ def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name,
 
 
 @given(st.data())
-@cases(250, 4000)
+@cases(120, 4000)
 def test_what_is_handed_over_by_mistake(named, data):
     name = data.draw(st.sampled_from(sorted(named)))
     target = named[name]
@@ -137,7 +141,7 @@ def folder(tmp_path_factory):
 
 
 @given(st.sampled_from(COMMANDS), st.lists(st.sampled_from(WORDS), max_size=3), st.booleans())
-@cases(60, 1200)
+@cases(30, 1200)
 def test_the_command_ends_with_a_word_and_a_code(folder, capsys, command, words, right):
     "0, 1 or 2; nothing printed by Python itself; never silent about what it did not do."
     argv = [command, *(BASES.get(command, []) if right else []), *words]

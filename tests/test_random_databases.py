@@ -61,7 +61,7 @@ def share_sizes(spec):
 
 
 @given(specs())
-@cases(40, 700)
+@cases(20, 700)
 def test_a_database_keeps_its_promises(settings):
     spec, db = generated(settings)
     N, d = spec.n_particles, spec.dimension
@@ -91,7 +91,7 @@ def test_a_database_keeps_its_promises(settings):
 
 
 @given(specs())
-@cases(15, 250)
+@cases(8, 250)
 def test_the_same_specification_gives_the_same_bits_with_more_threads(settings):
     spec, db = generated(settings)
     assert same(db, pt.generate(pt.DatabaseSpec.from_dict(spec.to_dict()), workers=2,
@@ -99,7 +99,7 @@ def test_the_same_specification_gives_the_same_bits_with_more_threads(settings):
 
 
 @given(specs())
-@cases(15, 250)
+@cases(8, 250)
 def test_the_lowest_energies_stay(settings):
     "What is kept of the first share, against all configurations of the same streams."
     spec, db = generated({**settings, "keep": 0.5, "max_energy": None})
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_read_as_it_was_or_refused(files, suffix, damage):
 
 
 @given(specs(), st.sampled_from([".parquet", ".json"]))
-@cases(15, 250)
+@cases(8, 250)
 def test_what_is_saved_comes_back(tmp_path_factory, settings, suffix):
     spec, db = generated({**settings, "n_configurations": 3})
     path = tmp_path_factory.getbasetemp() / f"again{suffix}"
@@ -197,7 +197,7 @@ def databases(draw):
 
 
 @given(databases(), st.integers(0, 99), st.data())
-@cases(40, 700)
+@cases(20, 700)
 def test_parts_of_a_database_are_its_rows(db, seed, data):
     rng = np.random.default_rng(seed)
     M = len(db)

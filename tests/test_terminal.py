@@ -119,8 +119,10 @@ def test_a_folder_that_goes_during_the_work_loses_nothing(home, line, name):
                            capture_output=True, text=True)
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
     assert "could not be written" in ended.stderr and str(home / name) in ended.stderr
-    loaded = pt.load(home / name) if name != "c.npz" else (home / name).stat()
-    assert loaded
+    if "vanish" in line or name == "c.npz":  # of a relaxer and a descriptor unknown in here
+        assert (home / name).stat().st_size > 2000
+    else:
+        assert len(pt.load(home / name)) == 200
 
 
 @posix

@@ -98,7 +98,7 @@ def check_configurations(
     _check_digits(x, w, lost)
     return np.ascontiguousarray(x), np.broadcast_to(w, len(x)).copy(), single
 
-# %% ../../nbs/base/checks.ipynb #258e993f
+# %% ../../nbs/base/checks.ipynb #b0c1d5d7
 def as_array(
     name: str, # what to call it in the error
     value: object, # what somebody gave
@@ -118,6 +118,16 @@ def _as_floats(name, value):
         raise TypeError(f"{name} must be numbers, got {array.dtype} ({str(value)[:40]!r}); "
                         "convert it with numpy.asarray(..., dtype=float)")
     return array.astype(np.float64)
+
+def check_numbers(
+    name: str, # what to call it in the error
+    value: object, # what somebody gave
+) -> np.ndarray: # as float64
+    "Finite numbers of any shape."
+    x = _as_floats(name, value)
+    if not np.isfinite(x).all():
+        raise ValueError(f"{name} must be finite, got {x[~np.isfinite(x)].flat[0]}")
+    return x
 
 def _check_shapes(x, w, single):
     if x.ndim not in (2, 3):

@@ -10,7 +10,7 @@ import sys
 # %% auto #0
 __all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'Registry']
 
-# %% ../../nbs/base/registry.ipynb #f1374413
+# %% ../../nbs/base/registry.ipynb #b57958dc
 class Registry:
     "Things of one kind by name."
     def __init__(self,
@@ -43,7 +43,7 @@ class Registry:
         return sorted(self._known, key=lambda name: not _is_ours(self._known[name]))
 
     def __contains__(self, name):
-        return name in self.names()
+        return isinstance(name, str) and name in self.names()
 
     def __iter__(self):
         return iter(self.names())
@@ -52,9 +52,9 @@ class Registry:
         return len(self.names())
 
     def __getitem__(self, name):
-        if name in self._known: return self._known[name]
+        if isinstance(name, str) and name in self._known: return self._known[name]
         known = self.names()
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise ValueError(f"{self.kind} must be one of {', '.join(known)}; got {name!r}. "
                              "One of your own must be defined or imported first")
         return self._known[name]
