@@ -328,6 +328,7 @@ def check_gradients(descriptor, gradients, values, x):
 class Descriptor:
     "The contract of any input: a frozen dataclass whose fields are its settings, with `values`."
     local = False # one set of inputs for each particle?
+    word = None # its short name in specifications and commands; None: the name of the class
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
@@ -406,6 +407,7 @@ class ProximityEigenvalues(Descriptor):
     "Eigenvalues of proximity matrices (equation 11), ascending in each order: as in the thesis."
     orders: tuple = (-2, -3) # orders, each -2 or below
     R_0p: float | tuple = 20.0 # range, one for all orders or one for each, in R_c
+    word = "proximity"
 
     def __post_init__(self):
         orders, ranges = check_orders(tidy(self.orders), tidy(self.R_0p))
@@ -432,6 +434,7 @@ class ProximityEigenvalues(Descriptor):
 class RelativeDistances(Descriptor):
     "The width, and for each order o the sorted r_ij^(-o) inside the central cell: a baseline."
     orders: tuple = (-2, -3) # the exponents are -o, as in equation (11)
+    word = "distances"
 
     def __post_init__(self):
         given = np.atleast_1d(np.asarray(tidy(self.orders), dtype=object))

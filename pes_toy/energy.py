@@ -11,7 +11,7 @@ from .base.checks import check_choice, check_configurations, check_number
 from .base.show import Shown
 from .engine.neighbours import check_apart
 from .engine.sums import evaluate
-from .lattice import MOST_DIMENSIONS, cells, lattice_points
+from .lattice import MOST_DIMENSIONS, lattice_points
 from .potentials import ModifiedLennardJones
 
 # %% auto #0

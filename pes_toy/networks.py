@@ -21,7 +21,7 @@ from .database import Database
 from .specification import DatabaseSpec
 from .descriptors import check_values, drag_path, n_inputs_of
 from .energy import energy_and_forces, energy_per_particle
-from .engine.layers import ACTIVATIONS, TRANSFORMS, Layers
+from .engine.layers import Layers
 from .lattice import plot_lattice
 
 # %% auto #0
@@ -372,12 +372,13 @@ def plot_history(self: Network,
     if not history: raise ValueError("this network has no history; train makes one")
     with_forces = " (energy and forces)" if self.spec.force_weight else ""
     labels = {"loss": "loss" + with_forces, "validation_mae": "validation MAE ($E_c$)",
-              "validation_force_error": "validation force error (of the mean)"}
+              "validation_force_error": "validation force error (% of the mean)"}
     epochs = np.arange(1, len(history["loss"]) + 1)
     ax = axes_or_new(ax, (4.6, 3.4))
     for name, label in labels.items():
         if name in history:
-            ax.semilogy(epochs, history[name], label=label)
+            per_cent = 100 if name == "validation_force_error" else 1
+            ax.semilogy(epochs, per_cent * np.asarray(history[name]), label=label)
     ax.set(xlabel="epoch")
     ax.legend()
     return ax

@@ -22,7 +22,8 @@ from .engine.potentials import (check_distances, pair_array, pair_slope,
 __all__ = ['BuiltIn', 'LennardJones', 'Morse', 'AreaPair', 'AreaPerimeter', 'PairArea', 'plain_modified_lennard_jones',
            'ModifiedLennardJones', 'Potential']
 
-# %% ../nbs/01_potentials.ipynb #ce7dfcf8d
+# %% ../nbs/01_potentials.ipynb #b2c084fa
+#| code-fold: true
 def _first(thing, *names):
     "The first of these that a thing has; 1.0 if it has none."
     return next((getattr(thing, name) for name in names if hasattr(thing, name)), 1.0)
@@ -60,7 +61,8 @@ class _Contract:
         run(self.parameters, a.ravel(), b.ravel(), c.ravel(), out)
         return out.reshape(*a.shape, 4)
 
-# %% ../nbs/01_potentials.ipynb #c33a408fd
+# %% ../nbs/01_potentials.ipynb #4b9bb4a0
+#| code-fold: true
 @patch
 def pair(self: _Contract,
     r, # distances, in R_c
@@ -98,7 +100,8 @@ def triplet_derivatives(self: _Contract,
     found = self._triplet(*sides)
     return tuple(told(found[..., i], *sides) for i in (1, 2, 3))
 
-# %% ../nbs/01_potentials.ipynb #ca241bfd6
+# %% ../nbs/01_potentials.ipynb #6f42a990
+#| code-fold: true
 @patch
 def plot(self: _Contract,
     ax=None, # matplotlib Axes; None makes them
@@ -119,7 +122,8 @@ def plot(self: _Contract,
     ax.legend()
     return ax
 
-# %% ../nbs/01_potentials.ipynb #c2412ee27
+# %% ../nbs/01_potentials.ipynb #ccfc78f2
+#| code-fold: true
 @kernel
 def _no_pair(p, r):
     return 0.0, 0.0
@@ -128,7 +132,8 @@ def _no_pair(p, r):
 def _no_triplet(p, a, b, c):
     return 0.0, 0.0, 0.0, 0.0
 
-# %% ../nbs/01_potentials.ipynb #c0c5f209d
+# %% ../nbs/01_potentials.ipynb #bda64c97
+#| code-fold: true
 class BuiltIn(_Contract, Settings):
     "A potential with parameters, known by name: a frozen dataclass of numbers above zero."
     _repr_html_ = None # a notebook shows the equation

@@ -416,6 +416,15 @@ def _names_with(self: Sweep, what):
     "The experiments that keep it."
     return [experiment.name for experiment, results in self.runs if results[0].get(what)]
 
+@patch
+def _curves(self: Sweep, names, curve, ax):
+    "Errors of some experiments, a line each; `curve` gives x and y of a name."
+    ax = axes_or_new(ax, (5.5, 3.6))
+    for name in names:
+        ax.semilogy(*curve(name), label=name)
+    ax.legend(fontsize="small")
+    return ax
+
 # %% ../nbs/08b_sweeps.ipynb #c7c174187
 @patch
 def plot_drag(self: Sweep,
@@ -444,12 +453,12 @@ def plot_history(self: Sweep,
     ax=None,
 ): # the Axes
     "Validation error against time, first seed."
-    ax = axes_or_new(ax, (5.5, 3.6))
-    for name in names or self._names_with("history"):
+    def curve(name):
         history = self._kept(name, "history")
-        ax.loglog(history["epoch"], history["validation_mae"], label=name)
-    ax.set(xlabel="epoch", ylabel="validation MAE ($E_c$)")
-    ax.legend(fontsize="small")
+        return history["epoch"], history["validation_mae"]
+
+    ax = self._curves(names or self._names_with("history"), curve, ax)
+    ax.set(xlabel="epoch", xscale="log", ylabel="validation MAE ($E_c$)")
     return ax
 
 # %% ../nbs/08b_sweeps.ipynb #cd757b20d
@@ -459,15 +468,14 @@ def plot_widths(self: Sweep,
     ax=None,
 ): # the Axes
     "Energy MAE by width, mean of the seeds."
-    ax = axes_or_new(ax, (6, 3.6))
-    for name in names or self._names_with("by_width"):
-        self._kept(name, "by_width")
+    def curve(name):
+        first = self._kept(name, "by_width")
         seeds = [result["by_width"] for result in self[name] if "by_width" in result]
-        widths = [float(w) for w in seeds[0]]
         errors = np.mean([list(by_width.values()) for by_width in seeds], axis=0)
-        ax.semilogy(widths, errors, label=name)
+        return [float(w) for w in first], errors
+
+    ax = self._curves(names or self._names_with("by_width"), curve, ax)
     ax.set(xlabel="width of the cell ($R_c$)", ylabel="energy MAE ($E_c$)")
-    ax.legend(fontsize="small")
     return ax
 
 @patch

@@ -79,6 +79,7 @@ class SymmetryFunctions(Descriptor):
     cutoff: float = 3.0 # range, in R_c; may be larger than the cell
     third_side: bool = True # does the side opposite to the particle count? True: G4, False: G5
     local = True
+    word = "symmetry"
 
     def __post_init__(self):
         checked = dict(

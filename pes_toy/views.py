@@ -6,7 +6,6 @@
 from __future__ import annotations
 import math
 from dataclasses import dataclass
-import numpy as np
 from fastcore.basics import patch
 from .base.checks import check_number
 from .base.settings import Described

@@ -9,7 +9,7 @@ import math
 import threading
 from fastcore.basics import patch
 from .base.checks import needs
-from .views import Control, View
+from .views import View
 
 # %% auto #0
 __all__ = ['Explorer']

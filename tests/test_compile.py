@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pes_toy as pt
@@ -123,6 +124,43 @@ def test_the_digest_changes_with_any_file_that_holds_kernels(tmp_path, monkeypat
         path.write_text(path.read_text().replace("1e-12", "1e-10").replace("return r", "return 2"))
         found.add(cc.sources.__wrapped__())
     assert len(found) == 3
+
+
+def aged(place, name, days):
+    "A folder that was used some days ago."
+    found = place / name
+    (found / "pes_toy.engine.sums").mkdir(parents=True)
+    (found / "pes_toy.engine.sums" / "code.nbc").write_bytes(b"code")
+    then = time.time() - 86400 * days
+    os.utime(found, (then, then))
+    return found
+
+
+def test_folders_of_other_sources_are_removed_when_nobody_uses_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    mine = aged(tmp_path, f"kernels-{cc.sources()}", 90)
+    dead = [aged(tmp_path, f"kernels-{k:016x}", 31) for k in range(3)]
+    half = aged(tmp_path, f"gone-kernels-{7:016x}", 31)  # its remover was killed
+    alive = [aged(tmp_path, f"kernels-{9:016x}", 29), aged(tmp_path, "kernels-of-mine", 400)]
+    assert cc.cache_folder.__wrapped__() == mine
+    assert not any(folder.exists() for folder in [*dead, half])
+    assert all(folder.exists() for folder in [*alive, mine])
+    assert time.time() - mine.stat().st_mtime < 60  # it counts as used from now on
+
+
+def test_several_processes_tidy_at_once(tmp_path):
+    for k in range(40):
+        aged(tmp_path, f"kernels-{k:016x}", 31)
+    code = "from pes_toy.engine.compile import cache_folder; assert cache_folder()"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    jobs = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
+    assert [job.wait() for job in jobs] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == [f"kernels-{cc.sources()}"]
+
+
+def test_a_process_goes_on_when_its_folder_was_removed(folder):
+    shutil.rmtree(folder)
+    assert probe()(3.0) == 6.0
 
 
 def test_nothing_can_be_written(tmp_path, monkeypatch):

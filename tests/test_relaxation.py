@@ -74,13 +74,19 @@ def test_fire_survives_overflow():
 class Shake(Relaxer, name="shake"):
     "A user's own: random steps, all kept."
 
-    accepts = False
-
     @staticmethod
     def run(batch, potential, recipe, draw_of, workers):
         for m, x in enumerate(batch.x):
             u = uniforms(draw_of.seed, draw_of.share, draw_of.first + m, recipe.epochs * x.size)
             x += recipe.max_delta * (2 * u.reshape(-1, *x.shape) - 1).sum(axis=0)
+
+
+def test_a_relaxer_that_says_nothing_of_steps_has_no_acceptance():
+    "It was 0, as if every step had been refused."
+    x = np.random.default_rng(0).uniform(0, 5, (3, 4, 2))
+    assert np.isnan(pt.relax(x, 5.0, relaxer="shake", epochs=2).acceptance).all()
+    db = pt.generate(pt.DatabaseSpec(relaxer="shake", n_configurations=5), progress=False)
+    assert np.isnan(db.acceptance).all()
 
 
 @pytest.mark.parametrize("name", RELAXERS.names())

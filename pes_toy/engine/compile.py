@@ -8,7 +8,10 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
+import shutil
 import tempfile
+import time
 import types
 from pathlib import Path
 import numba
@@ -48,8 +51,25 @@ def cache_folder() -> Path | None:
     places = [Path(named)] if named else [PACKAGE / "__pycache__", home / "pes_toy"]
     for place in places:
         folder = place / f"kernels-{sources()}"
-        if _writable(folder): return folder
+        if _writable(folder):
+            _tidy(folder)
+            return folder
     return None
+
+UNUSED = 30 * 86400 # seconds; a folder of other sources that nobody used for so long is removed
+
+def _tidy(folder):
+    "Notes that a folder is used, and removes those of other sources that are not used any more."
+    os.utime(folder)
+    for other in folder.parent.iterdir():
+        ours = re.fullmatch(r"(gone-)?kernels-[0-9a-f]{16}", other.name)
+        try:
+            if not ours or other == folder or other.stat().st_mtime > time.time() - UNUSED: continue
+            gone = other.with_name("gone-" + other.name.removeprefix("gone-"))
+            other.rename(gone) # at once, so that nobody sees half of it
+            shutil.rmtree(gone, ignore_errors=True)
+        except OSError: # another process was faster, or may and we may not
+            pass
 
 # %% ../../nbs/engine/compile.ipynb #c43b4b75e
 class _Locator(caching._CacheLocator):
@@ -124,11 +144,12 @@ def is_kernel(thing) -> bool:
     "Was it made by `kernel`?"
     return hasattr(thing, "py_func") and hasattr(thing, "targetoptions")
 
-# %% ../../nbs/engine/compile.ipynb #c26899605
+# %% ../../nbs/engine/compile.ipynb #07c15c18
 def _compiled(function, inline, contract, bare):
     lean = {"_nrt": False, "forceinline": True} if bare else {}
     return numba.njit(
-        nogil=True, error_model="numpy", inline="always" if inline else "never",
+        nogil=True, error_model="numpy", no_cfunc_wrapper=True,
+        inline="always" if inline else "never",
         fastmath={"contract"} if contract else False, **lean)(function)
 
 def _cached(compiled):
@@ -178,12 +199,15 @@ def _copy(entry, scope, variant):
     compiled = _compiled(function, inline, bool(options.get("fastmath")), bare)
     return _cached(compiled) if variant else compiled
 
-# %% ../../nbs/engine/compile.ipynb #ccd68cf2c
+# %% ../../nbs/engine/compile.ipynb #833dac20
 def for_potential(
     entry, # a kernel that calls the functions of engine.potentials
     potential, # a potential
+    parts: dict | None = None, # {kernel: the one in its place}: other parts of the kernel
+    name: str = "", # of these parts, on disk and in memory
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
     ours = type(potential).__module__.startswith("pes_toy.") # others change without a new digest
-    variant = potential.variant if ours else ""
-    return specialise(entry, potential.exchanged, potential.made, variant)
+    variant = potential.variant + name if ours else ""
+    made = potential.made.setdefault((entry, name) if name else name, {})
+    return specialise(entry, {**potential.exchanged, **(parts or {})}, made, variant)

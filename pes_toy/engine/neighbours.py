@@ -368,8 +368,8 @@ def _beside(box, n, height, reach):
     if height == np.inf: return 0
     return 1 if 0 < box < n - 1 and reach * n <= height else -1
 
-# %% ../../nbs/engine/neighbours.ipynb #c6f26ae13
-@kernel(inline=True)
+# %% ../../nbs/engine/neighbours.ipynb #cc883d16
+@kernel(bare=True)
 def later(
     grid, # the particles
     q, # place of a particle in the grid
@@ -487,20 +487,30 @@ def _through_boxes(x, cell):
                 low, high = i, j
     return (low, high) if low >= 0 else (-1, -1)
 
-# %% ../../nbs/engine/neighbours.ipynb #c01f6ed49
+# %% ../../nbs/engine/neighbours.ipynb #e9cb2b99
 @kernel
-def first_coincidence(x, w):
-    "The first configuration (M, N, d) with two particles in one place, and which; -1 for none."
-    M, N, d = x.shape
-    for m in range(M):
-        if N < BOXED_FROM or d > 3:
-            i, j = _all_pairs(x[m], w[m])
-        else:
-            inside = x[m:m + 1].copy()
-            wrap_in_place(inside, w[m:m + 1])
-            i, j = _through_boxes(inside[0], square_cell(w[m], d))
+def _first_of_few(x, w):
+    for m in range(len(x)):
+        i, j = _all_pairs(x[m], w[m])
         if i >= 0: return m, i, j
     return -1, -1, -1
+
+@kernel
+def _first_of_many(x, w):
+    for m in range(len(x)):
+        inside = x[m:m + 1].copy()
+        wrap_in_place(inside, w[m:m + 1])
+        i, j = _through_boxes(inside[0], square_cell(w[m], x.shape[2]))
+        if i >= 0: return m, i, j
+    return -1, -1, -1
+
+def first_coincidence(
+    x: np.ndarray, # (M, N, d) positions
+    w: np.ndarray, # (M,) widths
+) -> tuple: # number of the configuration, of one particle and of the other; -1 for none
+    "The first configuration with two particles in one place."
+    few = x.shape[1] < BOXED_FROM or x.shape[2] > 3
+    return _first_of_few(x, w) if few else _first_of_many(x, w)
 
 # %% ../../nbs/engine/neighbours.ipynb #6010a4c1
 def check_apart(

@@ -10,8 +10,8 @@ from ..base.jobs import NEVER
 from .compile import kernel
 
 # %% auto #0
-__all__ = ['RELAX', 'plain_xoshiro', 'Draw', 'State', 'streams', 'seed_stream', 'draw', 'uniforms', 'draw_start', 'Batch',
-           'Steps', 'Images', 'batch_of', 'cells_within']
+__all__ = ['RELAX', 'plain_xoshiro', 'Draw', 'streams', 'seed_stream', 'draw', 'uniforms', 'draw_start', 'Batch', 'Steps',
+           'Images', 'batch_of', 'cells_within']
 
 # %% ../../nbs/engine/streams.ipynb #c1a301a02
 def plain_xoshiro(
@@ -57,19 +57,11 @@ def _mix(z):
 def _rotate(z, k):
     return (z << np.uint64(k)) | (z >> np.uint64(64 - k))
 
-# %% ../../nbs/engine/streams.ipynb #c4a05e780
-class State(NamedTuple):
-    "Generators side by side: four words of each, in four arrays."
-    a: np.ndarray # (lanes,) unsigned integers
-    b: np.ndarray
-    c: np.ndarray
-    d: np.ndarray
-
+# %% ../../nbs/engine/streams.ipynb #8d6215a7
 @kernel(inline=True)
 def streams(lanes):
-    "The state of `lanes` generators, not yet seeded."
-    return State(np.empty(lanes, np.uint64), np.empty(lanes, np.uint64),
-                 np.empty(lanes, np.uint64), np.empty(lanes, np.uint64))
+    "The state of `lanes` generators, not yet seeded: four words of each, (4, lanes)."
+    return np.empty((4, lanes), np.uint64)
 
 @kernel(inline=True)
 def seed_stream(draw_of, m, state, l):
@@ -77,27 +69,27 @@ def seed_stream(draw_of, m, state, l):
     a = _mix(np.uint64(draw_of.seed))
     b = _mix(a ^ _mix(np.uint64(draw_of.share) + np.uint64(0xD1B54A32D192ED03)))
     c = _mix(b + np.uint64(draw_of.first + m))
-    state.a[l] = _mix(c)
-    state.b[l] = _mix(c ^ b)
-    state.c[l] = _mix(c + np.uint64(0x8CB92BA72F3D8DD7))
-    state.d[l] = _mix(_rotate(c, 17) ^ a)
+    state[0, l] = _mix(c)
+    state[1, l] = _mix(c ^ b)
+    state[2, l] = _mix(c + np.uint64(0x8CB92BA72F3D8DD7))
+    state[3, l] = _mix(_rotate(c, 17) ^ a)
 
-# %% ../../nbs/engine/streams.ipynb #c1761706b
+# %% ../../nbs/engine/streams.ipynb #e3a099fa
 @kernel(inline=True)
 def draw(state, lanes, out, row):
     "The next uniform number in [0, 1) of each lane, into out[row] (xoshiro256++, upper 53 bits)."
     for l in range(lanes):
-        s0 = state.a[l]
-        s1 = state.b[l]
-        s2 = state.c[l]
-        s3 = state.d[l]
+        s0 = state[0, l]
+        s1 = state[1, l]
+        s2 = state[2, l]
+        s3 = state[3, l]
         r = _rotate(s0 + s3, 23) + s0
         s2 ^= s0
         s3 ^= s1
-        state.a[l] = s0 ^ s3
-        state.b[l] = s1 ^ s2
-        state.c[l] = s2 ^ (s1 << np.uint64(17))
-        state.d[l] = _rotate(s3, 45)
+        state[0, l] = s0 ^ s3
+        state[1, l] = s1 ^ s2
+        state[2, l] = s2 ^ (s1 << np.uint64(17))
+        state[3, l] = _rotate(s3, 45)
         out[row, l] = np.float64(np.int64(r >> np.uint64(11))) * (1.0 / 9007199254740992.0)
 
 # %% ../../nbs/engine/streams.ipynb #c90afc4bf

@@ -25,21 +25,18 @@ __all__ = ['BLOCK', 'FIRST', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_ro
            'once_energies', 'once_energies_and_forces', 'listed_energies', 'listed_energies_and_forces', 'Way',
            'ways_for', 'depths', 'is_boxed', 'check_size', 'crowd', 'seconds_of', 'run_way', 'evaluate']
 
-# %% ../../nbs/engine/sums.ipynb #cd757ed2
+# %% ../../nbs/engine/sums.ipynb #176a8c12
 class Triangles(NamedTuple):
     "Triangles of a particle and two of its listed neighbours."
     corner: np.ndarray # (2, most) the two entries of the list
-    side: np.ndarray # (3, most) the sides to them and the third one
-    value: np.ndarray # (most,) energies
-    slope: np.ndarray # (3, most) derivatives by the sides
+    side: np.ndarray # (7, most) the sides to them and the third one, energy, slopes by the sides
 
 class Room(NamedTuple):
     "Where one configuration is worked on."
     arrays: tuple # of the grid
     near: Near # later neighbours of some particles, one list after another
     mine: np.ndarray # the particle whose neighbour an entry is, by its place in the grid
-    value: np.ndarray # energies of the listed pairs
-    pull: np.ndarray # derivatives of the energy by the distances of the listed points
+    pairs: np.ndarray # (2, ...) energies of the listed pairs, and slopes by their distances
     push: np.ndarray # (..., 3) what else listed points are pushed by
     triangles: Triangles
     total: np.ndarray # (N, 3) forces in the order of the grid
@@ -52,10 +49,9 @@ FIRST = 256 # listed neighbours that there is room for at first, in large cells
 def _room_for(arrays, most, total, stop):
     "Lists for up to `most` neighbours of each particle, beside the arrays of all particles."
     long = most + BLOCK
-    corner, side = np.zeros((2, 2 * long), np.int64), np.zeros((3, 2 * long))
-    triangles = Triangles(corner, side, np.zeros(2 * long), np.zeros((3, 2 * long)))
-    return Room(arrays, new_near(long), np.zeros(long, np.int64), np.zeros(long),
-                np.zeros(long), np.zeros((long, 3)), triangles, total, stop)
+    triangles = Triangles(np.zeros((2, 2 * long), np.int64), np.zeros((7, 2 * long)))
+    return Room(arrays, new_near(long), np.zeros(long, np.int64), np.zeros((2, long)),
+                np.zeros((long, 3)), triangles, total, stop)
 
 @kernel
 def new_room(N, most, stop):
@@ -67,11 +63,11 @@ def wider_room(room, most):
     "The same room with longer lists; what belongs to all particles is kept."
     return _room_for(room.arrays, most, room.total, room.stop)
 
-# %% ../../nbs/engine/sums.ipynb #cfeb7340e
+# %% ../../nbs/engine/sums.ipynb #0df76874
 @kernel(inline=True)
 def _list(u, grid, room, q):
     "Lists the later neighbours of particles from q on; the next particle and the length."
-    count = 0
+    count = np.int64(0) # a bare 0 has a type of its own, for which `later` would be compiled twice
     N = len(grid.owner)
     while q < N and count < BLOCK:
         before = count
@@ -111,7 +107,7 @@ def _triangles_with(u, near, begin, a, tri, m):
         m += (rc < u.reach) & (ra + rb + rc < u.perimeter)
     return m
 
-# %% ../../nbs/engine/sums.ipynb #cacb76c15
+# %% ../../nbs/engine/sums.ipynb #8929a43e
 @kernel(inline=True)
 def _list_triangles(u, room, row, begin, count):
     "Lists triangles from entry `row` on, while there is room: where to go on, and how many."
@@ -120,12 +116,12 @@ def _list_triangles(u, room, row, begin, count):
     while row < count:
         if row > 0 and room.mine[row] != room.mine[row - 1]:
             begin = row
-        if m + row - begin >= len(tri.value): break
+        if m + row - begin >= tri.side.shape[1]: break
         m = _triangles_with(u, near, begin, row, tri, m)
         row += 1
     return row, begin, m
 
-# %% ../../nbs/engine/sums.ipynb #c8a0e3d05
+# %% ../../nbs/engine/sums.ipynb #1bef289e
 @kernel(inline=True)
 def _sum(values, count):
     "The sum of the first values, in order."
@@ -135,25 +131,25 @@ def _sum(values, count):
     return total
 
 @kernel(inline=True)
-def _pair_values(u, near, value, count):
+def _pair_values(u, room, count):
     "Energies of the listed pairs."
     for a in range(count):
-        value[a] = pair_value(u.p, near.apart[3, a])
+        room.pairs[0, a] = pair_value(u.p, room.near.apart[3, a])
 
 @kernel(inline=True)
 def _triplet_values(u, tri, m):
     "Energies of the listed triangles."
     for t in range(m):
-        tri.value[t] = triplet_value(u.p, tri.side[0, t], tri.side[1, t], tri.side[2, t])
+        tri.side[3, t] = triplet_value(u.p, tri.side[0, t], tri.side[1, t], tri.side[2, t])
 
 @kernel(inline=True)
 def _pair_slopes(u, room, count):
     "Energies of the listed pairs, and what they pull."
-    near, value, pull = room.near, room.value, room.pull
+    near, pairs = room.near, room.pairs
     w2 = 2.0 * u.pair_weight
     for a in range(count):
-        value[a], slope = pair_slope(u.p, near.apart[3, a])
-        pull[a] = w2 * slope
+        pairs[0, a], slope = pair_slope(u.p, near.apart[3, a])
+        pairs[1, a] = w2 * slope
 
 @kernel(inline=True)
 def _triplet_slopes(u, tri, m):
@@ -161,21 +157,22 @@ def _triplet_slopes(u, tri, m):
     w3 = 6.0 * u.triplet_weight
     for t in range(m):
         c = tri.side[2, t]
-        tri.value[t], sa, sb, sc = triplet_slope(u.p, tri.side[0, t], tri.side[1, t], c)
-        tri.slope[0, t] = w3 * sa
-        tri.slope[1, t] = w3 * sb
-        tri.slope[2, t] = w3 * sc / c
+        tri.side[3, t], sa, sb, sc = triplet_slope(u.p, tri.side[0, t], tri.side[1, t], c)
+        tri.side[4, t] = w3 * sa
+        tri.side[5, t] = w3 * sb
+        tri.side[6, t] = w3 * sc / c
 
-# %% ../../nbs/engine/sums.ipynb #c2f709dd4
+# %% ../../nbs/engine/sums.ipynb #7b52f754
 @kernel(inline=True)
-def _push_corners(near, tri, pull, push, m):
+def _push_corners(room, m):
     "Adds the slopes of the listed triangles to their corners."
+    near, tri, pairs, push = room.near, room.triangles, room.pairs, room.push
     for t in range(m):
         a = tri.corner[0, t]
         b = tri.corner[1, t]
-        pull[a] += tri.slope[0, t]
-        pull[b] += tri.slope[1, t]
-        s = tri.slope[2, t]
+        pairs[1, a] += tri.side[4, t]
+        pairs[1, b] += tri.side[5, t]
+        s = tri.side[6, t]
         for k in range(3):
             f = s * (near.apart[k, b] - near.apart[k, a])
             push[a, k] += f
@@ -184,9 +181,9 @@ def _push_corners(near, tri, pull, push, m):
 @kernel(inline=True)
 def _apply(room, count):
     "Turns pulls and pushes on the listed points into forces, and their reaction."
-    near, pull, push, total = room.near, room.pull, room.push, room.total
+    near, push, total = room.near, room.push, room.total
     for a in range(count):
-        s = pull[a] / near.apart[3, a]
+        s = room.pairs[1, a] / near.apart[3, a]
         fx = push[a, 0] - s * near.apart[0, a]
         fy = push[a, 1] - s * near.apart[1, a]
         fz = push[a, 2] - s * near.apart[2, a]
@@ -199,66 +196,64 @@ def _apply(room, count):
         total[q, 1] -= fy
         total[q, 2] -= fz
 
-# %% ../../nbs/engine/sums.ipynb #9ded2f90
+# %% ../../nbs/engine/sums.ipynb #7e15cf32
 @kernel(bare=True)
 def _grid_energy(u, grid, room):
     "Energy of a configuration, N v; nan if two particles coincide."
     near, tri = room.near, room.triangles
     pairs = triangles = 0.0
-    q = 0
+    q = np.int64(0)
     while q < len(grid.owner):
         if room.stop[0]: return np.nan
         q, count = _list(u, grid, room, q)
         if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
         if u.pair_weight != 0.0:
-            _pair_values(u, near, room.value, count)
-            pairs += _sum(room.value, count)
+            _pair_values(u, room, count)
+            pairs += _sum(room.pairs[0], count)
         row = begin = 0 if u.triplet_weight != 0.0 else count
         while row < count:
             row, begin, m = _list_triangles(u, room, row, begin, count)
             _triplet_values(u, tri, m)
-            triangles += _sum(tri.value, m)
+            triangles += _sum(tri.side[3], m)
     return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
 
-# %% ../../nbs/engine/sums.ipynb #11ae76d7
+# %% ../../nbs/engine/sums.ipynb #333a377a
 @kernel(bare=True)
 def _grid_forces(u, grid, room, f):
     "The same with forces (N, d)."
-    near, tri, total = room.near, room.triangles, room.total
-    pull, push = room.pull, room.push
+    near, tri, total, push = room.near, room.triangles, room.total, room.push
     pairs = triangles = 0.0
-    q = 0
-    for q in range(len(total)):
-        total[q, 0] = total[q, 1] = total[q, 2] = 0.0
-    q = 0
+    for i in range(len(total)):
+        total[i, 0] = total[i, 1] = total[i, 2] = 0.0
+    q = np.int64(0)
     while q < len(grid.owner):
         if room.stop[0]: return np.nan
         q, count = _list(u, grid, room, q)
         if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
         for a in range(count):
-            push[a, 0] = push[a, 1] = push[a, 2] = pull[a] = 0.0
+            push[a, 0] = push[a, 1] = push[a, 2] = room.pairs[1, a] = 0.0
         if u.pair_weight != 0.0:
             _pair_slopes(u, room, count)
-            pairs += _sum(room.value, count)
+            pairs += _sum(room.pairs[0], count)
         row = begin = 0 if u.triplet_weight != 0.0 else count
         while row < count:
             row, begin, m = _list_triangles(u, room, row, begin, count)
             _triplet_slopes(u, tri, m)
-            _push_corners(near, tri, pull, push, m)
-            triangles += _sum(tri.value, m)
+            _push_corners(room, m)
+            triangles += _sum(tri.side[3], m)
         _apply(room, count)
-    for q in range(len(f)):
+    for i in range(len(f)):
         for c in range(f.shape[1]):
-            f[grid.owner[q], c] = total[q, 3 - f.shape[1] + c]
+            f[grid.owner[i], c] = total[i, 3 - f.shape[1] + c]
     return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
 
-# %% ../../nbs/engine/sums.ipynb #cd00b5b73
+# %% ../../nbs/engine/sums.ipynb #2b3ec606
 @kernel(bare=True)
 def once_energy(x, cell, u, room):
     "Energy of one configuration, N v, and the room that it lacks (0: none)."
     grid = fill_grid(room.arrays, x, cell, u.reach)
     most = most_near(grid, u.reach)
-    if most + BLOCK > len(room.value): return np.nan, most
+    if most + BLOCK > len(room.mine): return np.nan, most
     return _grid_energy(u, grid, room), 0
 
 @kernel(bare=True)
@@ -266,7 +261,7 @@ def once_forces(x, cell, u, room, f):
     "The same with forces (N, d)."
     grid = fill_grid(room.arrays, x, cell, u.reach)
     most = most_near(grid, u.reach)
-    if most + BLOCK > len(room.value): return np.nan, most
+    if most + BLOCK > len(room.mine): return np.nan, most
     return _grid_forces(u, grid, room, f), 0
 
 # %% ../../nbs/engine/sums.ipynb #05638ae9
@@ -392,33 +387,32 @@ def listed_forces(x, w, u, around, points, f):
         total += u.pair_weight * pairs + 2.0 * u.triplet_weight * triangles
     return total
 
-# %% ../../nbs/engine/sums.ipynb #df02dfe8
+# %% ../../nbs/engine/sums.ipynb #7a7460c1
 @kernel
 def once_energies(x, w, which, u, around, energy, forces):
     "Energies per particle of the configurations `which`."
     M, N, d = x.shape
-    room = new_room(N, FIRST if N >= 1000 else 0, around.stop)
-    for m in which:
-        if around.stop[0]: return
-        energy[m], most = once_energy(x[m], square_cell(w[m], d), u, room)
-        if most > 0:
-            room = wider_room(room, most)
-            energy[m], most = once_energy(x[m], square_cell(w[m], d), u, room)
-        energy[m] /= N
+    room = new_room(N, np.int64(FIRST if N >= 1000 else 0), around.stop)
+    done = 0
+    while done < len(which) and not around.stop[0]:
+        m = which[done]
+        total, most = once_energy(x[m], square_cell(w[m], d), u, room)
+        energy[m] = total / N
+        done += most == 0
+        if most > 0: room = wider_room(room, most)
 
 @kernel
 def once_energies_and_forces(x, w, which, u, around, energy, forces):
     "The same with forces."
     M, N, d = x.shape
-    room = new_room(N, FIRST if N >= 1000 else 0, around.stop)
-    for m in which:
-        if around.stop[0]: return
-        cell = square_cell(w[m], d)
-        energy[m], most = once_forces(x[m], cell, u, room, forces[m])
-        if most > 0:
-            room = wider_room(room, most)
-            energy[m], most = once_forces(x[m], cell, u, room, forces[m])
-        energy[m] /= N
+    room = new_room(N, np.int64(FIRST if N >= 1000 else 0), around.stop)
+    done = 0
+    while done < len(which) and not around.stop[0]:
+        m = which[done]
+        total, most = once_forces(x[m], square_cell(w[m], d), u, room, forces[m])
+        energy[m] = total / N
+        done += most == 0
+        if most > 0: room = wider_room(room, most)
 
 # %% ../../nbs/engine/sums.ipynb #fec2ef72
 @kernel

@@ -6,8 +6,7 @@
 from __future__ import annotations
 import numpy as np
 import pes_toy as pt
-from ..diagnostics import (FIXED, convergence, repulsion, square_symmetry,
-                                 triangle_in_space)
+from ..diagnostics import convergence, repulsion, square_symmetry, triangle_in_space
 from .account import Found
 from ..verdicts import continuous, continuously_differentiable
 
