@@ -156,7 +156,7 @@ assert np.array_equal(made.energy, alone.energy) and abs(made.energy).max() > 0
 def test_a_relaxer_of_ones_own(client):
     "Defined in a script that no worker can import."
     command = [sys.executable, "-c", SCRIPT, client.scheduler.address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
