@@ -362,3 +362,26 @@ def test_last_step_of_the_only_epoch_diverges(db):
             ),
             progress=False,
         )
+
+
+def test_parts_of_an_epoch_are_compiled_once():
+    "Ctrl-C is answered between parts, whose lengths differ: none of them is compiled anew."
+    import time
+
+    import keras
+    import tensorflow as tf
+    from pes_toy.engine.epochs import CompiledEpoch, TrainingData, build_model
+
+    spec, rng = TrainingSpec(hidden=(8, 8)), np.random.default_rng(0)
+    model = build_model(3, spec)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    data = TrainingData(rng.normal(size=(64, 1, 3)), rng.normal(size=64), 4)
+    epoch = CompiledEpoch(model, optimizer, spec, data)
+    whole = tf.constant(rng.integers(0, 64, (40, 8)), tf.int32), tf.fill(40, 1e-3)
+    seconds = []
+    for first, last in ((0, 16), (16, 33), (33, 40), (0, 11), (11, 29), (29, 31), (31, 40)):
+        began = time.process_time()
+        epoch.run(*whole, tf.constant([first, last]), tf.constant(0.0), epoch.data)
+        seconds.append(time.process_time() - began)
+    assert sum(seconds[1:]) < 0.5 * seconds[0]

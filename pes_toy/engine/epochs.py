@@ -57,7 +57,7 @@ def model_weights(
     arrays = model.get_weights()
     return list(zip(arrays[::2], arrays[1::2]))
 
-# %% ../../nbs/engine/epochs.ipynb #427981b4
+# %% ../../nbs/engine/epochs.ipynb #696962b7
 class TrainingData(NamedTuple):
     "What a network is shown, in single precision."
     inputs: np.ndarray # (M, R, K) scaled; R is 1, or the particles of local inputs
@@ -135,12 +135,14 @@ class CompiledEpoch:
         "The steps span[0] to span[1]; adds their losses to a sum."
         import tensorflow as tf
         weights = self.model.trainable_variables
-        for step in tf.range(span[0], span[1]):
+        step = span[0] # a range of changing ends would be compiled for each of them
+        while step < span[1]:
             self.optimizer.learning_rate.assign(rates[step])
             with tf.GradientTape() as tape:
                 loss = self.loss_of(batches[step], data)
             self.optimizer.apply(tape.gradient(loss, weights), weights)
             summed += loss
+            step += 1
         return summed
 
     def loss_of(self, rows, data):
