@@ -12,7 +12,7 @@ UNIT = r"(?:s|ms|us|µs|ns|min|minutes|seconds?|kB|MB|GB|times|x|it/s|threads?|c
 TIME = re.compile(NUMBER.pattern + rf"(?:\s*(?:to|and|,)\s*{NUMBER.pattern})*\s*{UNIT}\b", re.I)
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 TAG = re.compile(r"<[^>]+>")
-VARIES = re.compile(r"^\s*# varies: \w+", re.M)
+VARIES = re.compile(r"(^|\s)# varies: \w+", re.M)
 RELATIVE = 0.02  # a trained network is the same only on the same kind of processor
 
 
