@@ -1,5 +1,6 @@
 """Compiled code on disk is never wrong, and every kernel takes the functions of a potential."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -297,3 +298,24 @@ def test_kernels_with_functions_of_others_are_not_kept(folder):
     own = pt.Potential(lambda r: 1.0 / r)
     assert own.pair(2.0) == 0.5
     assert not list(folder.rglob("*.nbi"))
+
+
+def relaxed_alone(power):
+    "Energies before and after a descent in a narrow cell, from a process of its own."
+    code = f"""
+import numpy as np, pes_toy as pt
+own = pt.Potential(lambda r: (1 - r / 1.5)**{power} if r < 1.5 else 0.0, cutoff=1.5)
+x = np.random.default_rng(0).uniform(0, 4.6, (10, 8, 3))
+print(pt.relax(x, 4.6, own, epochs=2, seed=3).energy.tolist())
+print(pt.energy_per_particle(x, 4.6, own).tolist())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return [np.array(json.loads(line)) for line in ran.stdout.splitlines()]
+
+
+def test_kernels_of_own_functions_are_not_kept_on_disk():
+    "A second process with another function must not find those of the first."
+    for power in (2, 4):
+        after, before = relaxed_alone(power)
+        assert (after <= before + 1e-12).all() and (after < before).any()

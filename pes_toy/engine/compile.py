@@ -208,6 +208,7 @@ def for_potential(
 ): # the kernel for this potential
     "A kernel with the functions of a potential; kept on disk for a potential of this package."
     ours = type(potential).__module__.startswith("pes_toy.") # others change without a new digest
-    variant = potential.variant + name if ours else ""
+    kept = ours and potential.variant # of functions that belong to this package
+    variant = potential.variant + name if kept else ""
     made = potential.made.setdefault((entry, name) if name else name, {})
     return specialise(entry, {**potential.exchanged, **(parts or {})}, made, variant)
