@@ -193,6 +193,9 @@ def _known(self: Predictor, positions, width):
                          "number")
     return x, w, single
 
+class NotFiniteError(ValueError):
+    "A model says what is no finite number."
+
 CHUNK = 65_536 # particles that are worked on at once: inputs of many more fill the memory
 
 @patch
@@ -221,7 +224,7 @@ def _evaluated(self: Predictor, x, w, with_forces):
     if with_forces:
         finite = finite & np.isfinite(forces).all(axis=(1, 2))
     if not finite.all():
-        raise ValueError(f"{type(self).__name__} says no finite number of configuration "
+        raise NotFiniteError(f"{type(self).__name__} says no finite number of configuration "
                          f"{int(finite.argmin())}; it is far from all that the model knows")
     return energy, forces
 

@@ -19,7 +19,7 @@ from .descriptors import DegenerateWarning, Descriptor, check_values
 from .diagnostics import Curve
 from .energy import PROTOCOLS, energy_and_forces, energy_per_particle
 from .lattice import wrap
-from .networks import Predictor, truth_of
+from .networks import NotFiniteError, Predictor, truth_of
 
 # %% auto #0
 __all__ = ['EPSILON', 'LETTERS', 'PASSES', 'VERDICTS', 'COLOURS', 'DEPTHS', 'SOUND', 'grade', 'Check', 'judged', 'noted',
@@ -297,6 +297,8 @@ class Subject:
             warnings.simplefilter("ignore", DegenerateWarning)
             try:
                 return self.thing.energy_and_forces(x, w)
+            except NotFiniteError: # an answer, and a wrong one
+                raise
             except ValueError as error:
                 usual = x.shape[1] == self.x.shape[1] and (w == self.w[0]).all()
                 if usual: raise

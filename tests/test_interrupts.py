@@ -102,6 +102,7 @@ class Child:
         return self.lines.get(timeout=seconds)
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("names", [QUICK, MORE, SLOW_TO_COMPILE], ids=lambda names: names[0])
 def test_ctrl_c_is_answered_within_a_second(names):
     child = Child(*names)
@@ -132,6 +133,7 @@ def test_sigterm_ends_the_command_and_keeps_the_network(tmp_path):
     assert pt.load_network(tmp_path / "network.npz").about["ended"] == "interrupted"
 
 
+@pytest.mark.stress
 def test_sigterm_ends_a_generation_without_a_traceback(tmp_path):
     command = [sys.executable, "-m", "pes_toy", "generate", "db.parquet", "--n-configurations",
                "100000000"]

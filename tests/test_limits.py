@@ -96,6 +96,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
 @pytest.mark.parametrize(
     "job",
@@ -131,6 +132,7 @@ print(said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 """
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are told in kB by Linux")
 @pytest.mark.parametrize(
     "spec",

@@ -15,7 +15,7 @@ from worlds import cases, outcome
 
 pytestmark = pytest.mark.random
 PHYSICS = {"positions", "width", "potential", "depth", "protocol", "orders", "R_0p", "spec"}
-ELSEWHERE = {"plot_lattice", "estimate", "report"}  # a picture, times, minutes of work
+ELSEWHERE = {"plot_lattice", "estimate", "report", "verify"}  # a picture, times, minutes of work
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,7 @@ def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name,
     assert found.error
 
 
+@pytest.mark.stress
 @given(st.data())
 @cases(120, 4000)
 def test_what_is_handed_over_by_mistake(named, data):

@@ -1,5 +1,4 @@
 """The stored results of the studies are found, every one of them, and belong to something."""
-import json
 import shutil
 
 import pytest
@@ -7,7 +6,7 @@ from notebooks import ROOT
 
 from pes_toy.specification import DatabaseSpec
 from pes_toy.studies import STUDIES, Study, figures, study
-from pes_toy.sweeps import with_seeds
+from pes_toy.sweeps import Store, with_seeds
 from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
@@ -23,7 +22,7 @@ def keys(name):
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_stored_result_is_found(name):
     "The hash of every experiment is what it was when its result was stored."
-    stored = json.loads((RESULTS / f"{name}.json").read_text())
+    stored = Store(RESULTS / f"{name}.json").results
     assert sorted(keys(name)) == sorted(stored)
 
 
@@ -76,8 +75,10 @@ def test_figures_take_over_what_others_have(tmp_path, capsys):
     "All results in one wrong file, and what belongs to nothing: each goes to its study."
     everything = {"0123456789abcdef0123": {"energy_mae": 1.0}}
     for name in STUDIES:
-        everything |= json.loads((RESULTS / f"{name}.json").read_text())
-    (tmp_path / "old.json").write_text(json.dumps(everything))
+        everything |= Store(RESULTS / f"{name}.json").results
+    wrong = Store(tmp_path / "old.json")
+    wrong.results = everything
+    wrong.write()
     shutil.copy(tmp_path / "old.json", tmp_path / "causes.json")
     figures(tmp_path, workers=1)
     said = capsys.readouterr().out
