@@ -243,8 +243,8 @@ def _forces_of_all(frames, key, axes):
 def from_atoms(
     atoms: list, # ase.Atoms with equal numbers of particles; one of them, or the name of a file
     *,
-    energy_key: str | None = None, # name of the energies of the cell in `info`; None: ASE's own
-    forces_key: str | None = None, # name of the forces in `arrays`; None: ASE's own
+    energy_key: str | None = None, # name of the energies of the cell in info; None: ASE's own
+    forces_key: str | None = None, # name of the forces in arrays; None: ASE's own
 ) -> Database: # with forces if all have some
     "A database from ASE atoms in square or cubic cells; energies are divided by the particles."
     frames = _frames(atoms)

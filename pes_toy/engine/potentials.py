@@ -257,7 +257,7 @@ def _told(functions):
 _exchanged = {}
 
 def remembered_exchange(
-    functions: dict, # of `exchange`, by name
+    functions: dict, # of exchange, by name
 ) -> tuple: # its two results, and the kernels that were made with them
     "`exchange`, or what it returned for functions of the same content."
     key = _told(functions)

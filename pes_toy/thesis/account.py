@@ -40,7 +40,7 @@ class Claim:
     varies: bool = False # a time or the like: no two runs give the same
 
     def agrees(self,
-        value: object, # a value, as `published`
+        value: object, # a value, as published
     ) -> bool:
         "Is a value as near to the published one as this claim asks?"
         if isinstance(self.published, bool): return value is not None and value == self.published
