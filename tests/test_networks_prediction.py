@@ -12,8 +12,7 @@ matplotlib.use("agg")
 
 from models import INPUTS, Waves, handmade, in_process, name, slopes_of, spread
 from pes_toy import networks as ns
-from pes_toy.networks import ACTIVATIONS, TRANSFORMS
-from pes_toy.engine.layers import Layers
+from pes_toy.engine.layers import ACTIVATIONS, TRANSFORMS, Layers
 from pes_toy.training import TrainingSpec
 
 
