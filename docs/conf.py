@@ -24,7 +24,7 @@ suppress_warnings = [
 html_theme = "sphinx_book_theme"
 html_title = settings["title"]
 html_static_path, html_css_files = ["_static"], ["site.css"]
-html_favicon = "_static/favicon.svg"
+html_favicon = "../nbs/favicon.svg"  # one file for both builders
 html_copy_source = html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_theme_options = {

@@ -81,9 +81,7 @@ def copy_project(to):
             ROOT / name,
             to / name,
             symlinks=True,
-            ignore=shutil.ignore_patterns(
-                "__pycache__", ".ipynb_checkpoints", "nbdev.yml", "sidebar.yml"
-            ),
+            ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "nbdev.yml"),
         )
     for name in ("settings.ini", "setup.py", "README.md", "_quarto.yml"):
         shutil.copy(ROOT / name, to / name)
