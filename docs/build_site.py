@@ -100,7 +100,9 @@ def translate_cell(cell):
 
 
 def stage(pages):
-    "Write MyST notebooks under the names that Quarto would give their pages."
+    """Write MyST notebooks under the names that Quarto would give their pages. Returns the links to
+    names that lead nowhere."""
+    lost = []
     config = get_config()
     api_link = re.compile(
         re.escape(config.doc_host + config.doc_baseurl) + r"/([\w/.-]+)\.html#([\w.-]+)"
@@ -136,10 +138,9 @@ def stage(pages):
 
         def symbol_link(match):
             page, symbol = match.groups()
-            anchor = (
-                "#" + symbol.replace(".", "") if f"{page}#{symbol}" in anchors else ""
-            )  # MyST's anchors have no dots
-            return relative(f"{page}.ipynb") + anchor
+            if f"{page}#{symbol}" not in anchors:
+                lost.append(f"{path}: {symbol} has no entry on the page {page}")
+            return relative(f"{page}.ipynb") + "#" + symbol.replace(".", "")  # as MyST does
 
         for cell in nb.cells:
             if cell.cell_type == "markdown":
@@ -150,6 +151,7 @@ def stage(pages):
             nb.cells.append(nbformat.v4.new_markdown_cell(contents(names)))
         (STAGED / here).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, STAGED / here)
+    return lost
 
 
 def sidebar():
@@ -218,7 +220,9 @@ def main():
         sys.exit("docs: stored outputs are errors\n" + "\n".join(errors))
     for folder in (BUILD, SITE):
         shutil.rmtree(folder, ignore_errors=True)
-    stage(pages)
+    if lost := stage(pages):
+        remedy = "docs: `#| export` what these link to, or write ` name ` with spaces for no link"
+        sys.exit("\n".join([remedy, *lost]))
     status = sphinx_build(
         [
             "-q",

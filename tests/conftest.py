@@ -98,7 +98,7 @@ def tools_of_this_python():
 def db():
     "200 configurations with forces."
     from pes_toy.specification import DatabaseSpec
-    from pes_toy.generation import generate
+    from pes_toy.generation import generate_in_memory as generate
 
     return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
 
@@ -107,7 +107,7 @@ def db():
 def small(db):
     "A trained network."
     from models import TINY
-    from pes_toy.training import TrainingSpec, train
+    from pes_toy.training import TrainingSpec, train_in_memory as train
 
     return train(db, TrainingSpec(**TINY), progress=False)
 
