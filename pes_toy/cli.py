@@ -466,7 +466,7 @@ def _prepare_options(ready):
         _add_option(ready, TrainingSpec.described()[name])
     _add_quiet(ready)
 
-# %% ../nbs/10_cli.ipynb #0710cc8b
+# %% ../nbs/10_cli.ipynb #0ec2e321
 def _train_options(fit):
     from pes_toy import TrainingSpec
     fit.add_argument("database", metavar="DATABASE",
@@ -489,16 +489,17 @@ def _predict_options(use):
                      help="number of fresh configurations [10000]")
     use.add_argument("--forces", action="store_true", help="write predicted forces too")
 
-def _verify(args):
-    "pes_toy verify WHAT"
-    from pes_toy.verification import verify_command
-    verify_command(args)
+def _kept_in(module, name):
+    "A command and its options, of which another module knows more."
+    def run(args):
+        getattr(importlib.import_module(module), f"{name}_command")(args)
 
-def _verify_options(asked):
-    from pes_toy.verification import verify_options
-    verify_options(asked)
+    def options(asked):
+        getattr(importlib.import_module(module), f"{name}_options")(asked)
 
-# %% ../nbs/10_cli.ipynb #8c709990
+    return run, options
+
+# %% ../nbs/10_cli.ipynb #d84d8369
 @dataclasses.dataclass(frozen=True)
 class _Command:
     "A command: what it does, and examples that can be run one after another."
@@ -559,13 +560,19 @@ _COMMANDS = dict(
         "energies.",
     ),
     verify=_Command(
-        _verify,
-        _verify_options,
+        *_kept_in("pes_toy.verification", "verify"),
         "ask whether a potential, descriptor or model is sound",
         ("pes_toy verify ModifiedLennardJones R_0=1.8 --out verified.json",
          "pes_toy verify network.npz --checks forces,translation,threads"),
         "Verify a potential, descriptor or model: invariances, forces, continuity, conservation, "
         "threads, memory. Ends with an error where a check fails.",
+    ),
+    thesis=_Command(
+        *_kept_in("pes_toy.thesis.account", "thesis"),
+        "print what became of each claim of the thesis",
+        ("pes_toy thesis minimum-10 figure-12", "pes_toy thesis --verdict corrected"),
+        "Print each claim of the thesis, the published value, what comes out by the published "
+        "and by the exact protocol, and the verdict.",
     ),
 )
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from conftest import copy_project
 from notebooks import ROOT, errors, notebook_paths, read
 
@@ -102,6 +103,38 @@ def test_a_stored_notebook_names_no_folder_of_a_machine(path):
     if found := re.findall(r"site-packages|(?<!\w)/(?:tmp|root|home|work)/\w+", text):
         remedy = f"`make execute NB={path}`, or avoid what prints it"
         fail(f"{path} stores a path of the machine that it ran on, {found[0]}: {remedy}")
+
+
+def directives(source):
+    "What Quarto reads at the head of a cell, as it reads it."
+    lines = "\n".join(re.findall(r"^#\| ?([\w-]+:.*)$", source, re.M))
+    try:
+        return yaml.safe_load(lines) or {}
+    except yaml.YAMLError as error:  # a colon, say, which would stop Quarto
+        fail(f"this is no YAML:\n{lines}\n{error}")
+
+
+def is_picture(output):
+    data = output.get("data", {})
+    drawn = any(kind.startswith("image/") for kind in data)
+    return drawn or bool(re.search(r"<(img|svg)\b", data.get("text/html", "")))
+
+
+def without_words(nb):
+    "The pictures of a notebook whose cell does not say what they show."
+    for i, cell in enumerate(nb.cells):
+        if any(map(is_picture, cell.get("outputs", []))):
+            said = str(directives(cell.source).get("fig-alt", ""))
+            if len(said.split()) < 3:
+                yield f"cell {i}: {cell.source.splitlines()[-1]}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_every_picture_says_what_it_shows(path):
+    if found := list(without_words(read(ROOT / path))):
+        remedy = "begin the cell with `#| fig-alt: what the picture shows, without a colon`"
+        listed = "\n".join(found)
+        fail(f"{path} has pictures that a reader who cannot see them misses; {remedy}\n{listed}")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)

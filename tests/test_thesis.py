@@ -3,11 +3,13 @@ import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from notebooks import ROOT
 
+from pes_toy.cli import main
 from pes_toy.thesis.account import Claim, Found, account, claims, recompute, stored, verdict
 
 CLAIMS = {claim.name: claim for claim in claims()}
@@ -69,6 +71,29 @@ def test_another_python_prints_it():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     assert f"{len(stored())} claims" in ran.stdout
+
+
+def test_command_prints_lines_of_the_account(tmp_path, capsys):
+    out = str(tmp_path / "account.json")
+    assert main(["thesis", "minimum-10", "figure-12", "--out", out]) == 0
+    assert "2 claims" in capsys.readouterr().out
+    rows = json.loads(Path(out).read_text(encoding="utf-8"))
+    assert [row["name"] for row in rows] == ["minimum-10", "figure-12"]
+    assert rows[0]["verdict"] == verdict(CLAIMS["minimum-10"], stored()["minimum-10"])
+    assert main(["thesis", "--verdict", "corrected", "--chapter", "potentials"]) == 0
+    said = capsys.readouterr().out
+    assert " 0 reproduced" in said and " 0 not reproduced" in said
+    assert main(["thesis", "minimum-10", "--recompute"]) == 0
+    assert "minimum-10 (section 3.1.4, figure 8a)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words, told", [
+    (["minimum-11"], "minimum-11"),
+    (["--out", "account.txt"], "must end in .json"),
+])
+def test_command_refuses(words, told, capsys):
+    assert main(["thesis", *words]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_values_are_one_claim_a_line():
