@@ -21,6 +21,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+import live
 import nbformat
 import yaml
 from nbdev import doclinks
@@ -214,6 +215,7 @@ def main():
         sys.exit("docs: nbs/index.ipynb, the front page, is missing")
     if found := wrong_in_sidebar():
         sys.exit("\n".join(["docs: change nbs/sidebar.yml", *found]))
+    live.PLACE.write_text(live.script(), encoding="utf-8")
     process_notebooks()
     pages = read_pages()
     if errors := stored_errors(pages):

@@ -204,7 +204,7 @@ def test_the_settings_of_quarto_name_files_that_exist():
     html, website = settings["format"]["html"], settings["website"]
     own = [name for names in html["theme"].values() for name in names if name.endswith(".scss")]
     written = {"nbdev.yml"}  # by nbdev, from settings.ini
-    named = {html["css"], website["favicon"], *own, *settings["metadata-files"]} - written
+    named = {*html["css"], website["favicon"], *own, *settings["metadata-files"]} - written
     assert all((ROOT / "nbs" / name).is_file() for name in named), named
     for names in html["theme"].values():  # the themes' fonts would come from a network
         first = (ROOT / "nbs" / names[1]).read_text(encoding="utf-8")
