@@ -171,9 +171,9 @@ def test_the_sidebar_is_that_of_the_file(site):
 
 
 def test_without_notebooks_there_is_no_site(tmp_path):
-    for name in ("nbs", "docs"):
-        (tmp_path / name).mkdir()
-    script = shutil.copy(ROOT / "docs" / "build_site.py", tmp_path / "docs")
+    (tmp_path / "nbs").mkdir()
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    script = tmp_path / "docs" / "build_site.py"
     build = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert build.returncode != 0 and "no notebooks" in build.stderr
 
