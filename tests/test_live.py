@@ -322,9 +322,9 @@ def test_the_first_reaction_is_quick(browser, address, figures, kind):  # noqa: 
 
 
 SEEN = """e => {
-    const found = [];
-    for (let next = e.nextElementSibling; next && found.length < 2; next = next.nextElementSibling)
-        found.push(...next.querySelectorAll("img"));
+    const after = (picture) =>
+        e.compareDocumentPosition(picture) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const found = [...document.querySelectorAll("main img")].filter(after).slice(0, 2);
     return found.map((picture) => picture.getBoundingClientRect().height > 0);
 }"""
 

@@ -385,6 +385,7 @@ function parameters(box) {
 }
 
 // Two pictures after each other, one for each protocol: both, or one of them in the same place.
+// The choice moves from before the code to before the pictures.
 function choice(box, made) {
   const names = box.dataset.switch.split(" ");
   const pictures = [];
@@ -395,6 +396,7 @@ function choice(box, made) {
   if (pictures.length < names.length) throw Error(`a switch needs ${names.length} pictures`);
   const show = (chosen) => names.forEach((name, i) =>
     (pictures[i].hidden = chosen !== "both" && chosen !== name));
+  pictures[0].before(box);
   radios(add(made, "div", { class: "controls" }), "protocol", ["both", ...names], "both", show);
 }
 
