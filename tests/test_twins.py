@@ -69,7 +69,8 @@ def test_the_density_of_a_uniform_database_is_uniform():
 
 
 def test_stretch_is_what_volumes_do():
-    "A small box of configurations becomes a box of inputs whose volume is the factor times its own."
+    w = np.full(6, WIDTH)
+    sides = THESIS.values(x + moves, w) - THESIS.values(x - moves, w)
     rng = np.random.default_rng(3)
     x = rng.uniform(0, WIDTH, (4, 2))
     log, rank = stretch(THESIS, x[None])
