@@ -381,8 +381,19 @@ def _plot_drag(found, ax):
         named = k in (0, n - 1) or n <= 8
         label = f"input {k + 1}" if named else None
         ax.plot(height, inputs[:, k], color=colours[k], linewidth=1, label=label)
-    ax.set(xlabel="height of the dragged particle ($w_c$)", ylabel="inputs (in spreads)")
-    ax.legend(fontsize=7)
+    low, high = np.nanquantile(inputs, [0.05, 0.95])
+    room = 0.5 * (high - low) or 1.0
+    ax.set_ylim(low - room, high + room)
+    ax.set(
+        xlabel="height of the dragged particle ($w_c$)",
+        ylabel="inputs (in spreads)",
+        title="the middle 90 % and some room",
+    )
+    ax.legend(
+        fontsize=7,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
 
 # %% ../nbs/06b_judging.ipynb #cce6b223e
 def report(
