@@ -252,6 +252,33 @@ def test_particles_follow_keys(browser, address, figures, kind):  # noqa: F811
             assert float(particle.get_attribute("aria-valuenow")) <= 5.5
 
 
+def test_a_drag_shows_slopes_and_eigenvalues(browser, address, figures):  # noqa: F811
+    "The lower axes follow the choice, and the published slopes are four times the true ones."
+    with opened(browser, address + figures["drag"], "drag") as (page, figure):
+        heights = {}
+        for choice in ("slope", "as figure 16", "order −2", "order −3"):
+            figure.query_selector(f"label >> text={choice}").click()
+            page.wait_for_timeout(100)
+            lower = figure.query_selector_all("svg[role=img]")[-1]
+            lines = "e => [...e.querySelectorAll('path.line')].map((p) => p.getAttribute('class'))"
+            kinds = " ".join(lower.evaluate(lines))
+            assert ("eigen3" in kinds) == ("order" in choice), kinds
+            assert ("network" in kinds) == ("order" not in choice), kinds
+            ticks = (
+                "e => [...e.querySelectorAll('text[text-anchor=end]')].map((t) => t.textContent)"
+            )
+            heights[choice] = max(float(tick.replace("−", "-")) for tick in lower.evaluate(ticks))
+        assert heights["as figure 16"] == 4 * heights["slope"]
+
+
+def test_a_figure_that_fails_leaves_the_page_as_it_was(browser):  # noqa: F811
+    with watched_page(browser) as (page, problems):
+        page.set_content('<div class="live" data-figure="none"><p class="still">here</p></div>')
+        page.add_script_tag(content=live.script())
+        assert page.query_selector(".still").is_visible()
+        assert len(problems) == 1
+
+
 @pytest.mark.parametrize("kind", ["drag", "push"])
 def test_particles_follow_a_finger(browser, address, figures, kind):  # noqa: F811
     phone = dict(viewport={"width": 390, "height": 844}, has_touch=True)
