@@ -16,7 +16,7 @@ from .database import Database
 from .descriptors import (DegenerateWarning, Descriptor, check_descriptor, check_gradients,
                                  check_values, flat_values)
 from .energy import energy_per_particle
-from .generation import generate
+from .generation import generate_in_memory
 from .lattice import wrap
 from .specification import DatabaseSpec
 
@@ -339,7 +339,7 @@ def rows(self: DescriptorReport) -> list: # (question, answer), both text
 # %% ../nbs/06b_judging.ipynb #cc5a25c99
 @patch
 def plot(self: DescriptorReport,
-    axs=None, # three Axes; None: new ones
+    axs: object = None, # three Axes; None: new ones
 ): # the three Axes
     "Nearest neighbours in input space, singular values, and the inputs along a drag."
     import matplotlib.pyplot as plt
@@ -435,9 +435,10 @@ def report(
 # %% ../nbs/06b_judging.ipynb #c38b38f10
 def _sample(n_particles, dimension, width):
     "Partly relaxed configurations."
-    spec = DatabaseSpec(n_configurations=1500, n_particles=n_particles, dimension=dimension,
-                        width=width, epochs=(5, 20, 40), keep=0.8)
-    return generate(spec, progress=False)
+    spec = DatabaseSpec(n_configurations=1500, epochs=(5, 20, 40), keep=0.8, width=width,
+                        n_particles=n_particles,
+                        dimension=dimension)
+    return generate_in_memory(spec, progress=False)
 
 def _drags(descriptor, x, w, spread, which):
     "Largest jumps of all drags, and the curve of the worst."

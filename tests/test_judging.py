@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pes_toy.descriptors import Descriptor, ProximityEigenvalues
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.judging import report
 from pes_toy.lattice import wrap
 from pes_toy.specification import DatabaseSpec
