@@ -49,7 +49,7 @@ def cases():
     found = []
     for _ in range(CASES):
         n, R_0 = rng.choice([2.0, 3.5, 6.0, 12.0]), rng.choice([1.2, 2.0, 3.1])
-        width = rng.uniform(1.5, 8)
+        width = rng.uniform(2, 8)
         x = rng.uniform(-0.5, width + 0.5, (rng.integers(1, 7), 2))
         found.append((x, width, pt.ModifiedLennardJones(n=n, R_0=R_0)))
     return found
@@ -105,17 +105,15 @@ def test_forces(script, cases):
 
 
 def test_forces_of_the_published_sum(script, cases):
-    few = [case for case in cases if case[1] > 2.5]
-    here = asked(script, few, "live.forces(x, w, potential, 'thesis')")
-    assert differences(here, [published_forces(*case) for case in few]) < 1e-10
+    here = asked(script, cases, "live.forces(x, w, potential, 'thesis')")
+    assert differences(here, [published_forces(*case) for case in cases]) < 1e-10
 
 
 def test_eigenvalues(script, cases):
     orders, ranges = (-2, -3, -4), (20.0, 6.0, 3.0)
-    wide = [case for case in cases if case[1] > 3]
     for order, R_0p in zip(orders, ranges):
-        here = asked(script, wide, f"live.eigenvalues(x, w, {order}, {R_0p})")
-        there = [pt.proximity_eigenvalues(x, w, order, R_0p) for x, w, _ in wide]
+        here = asked(script, cases, f"live.eigenvalues(x, w, {order}, {R_0p})")
+        there = [pt.proximity_eigenvalues(x, w, order, R_0p) for x, w, _ in cases]
         assert differences(here, there) < 1e-10
 
 
