@@ -38,7 +38,7 @@ lab: $(DEV) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs $(ARGS)
 
 docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, else with Sphinx in _site/
-	@if command -v quarto >/dev/null; then touch README.md && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
+	@if command -v quarto >/dev/null; then touch README.md && $(BIN)/python docs/live.py && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
 
 bench: $(DEV) ## run benchmarks/*.py
 	@for script in $(filter-out benchmarks/timing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
@@ -74,7 +74,7 @@ readme: $(DEV) ## write README.md from nbs/index.ipynb
 	$(BIN)/python docs/build_readme.py
 
 clean: ## remove what the other targets made, .venv/ too
-	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml nbs/sidebar.yml
+	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml
 	find nbs pes_toy tests docs benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 $(CORE): settings.ini setup.py
