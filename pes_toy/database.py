@@ -27,7 +27,7 @@ from .lattice import plot_lattice, wrap
 from .specification import DatabaseSpec
 
 # %% auto #0
-__all__ = ['Database', 'concat', 'load', 'sample_database']
+__all__ = ['Database', 'concat', 'load_file', 'sample_database']
 
 # %% ../nbs/05a_database.ipynb #00602b4a
 _OPTIONAL = ("forces", "acceptance", "depth", "epochs", "index", "subset")
@@ -153,11 +153,11 @@ def from_arrays(
     cls: Database,
     positions: np.ndarray, # (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c
-    energy=None, # (M,) energies per particle, in E_c; None: computed with potential
+    energy: np.ndarray | None = None, # (M,) per particle, in E_c; None: computed with potential
     *,
-    forces=None, # (M, N, d), in E_c/R_c; None: computed if a potential is given
-    potential=None, # computes what is missing
-    depth=None, # of the energies: one number for what is computed, or a column (M,)
+    forces: np.ndarray | None = None, # (M, N, d), E_c/R_c; None: computed with potential
+    potential: object = None, # computes what is missing
+    depth: int | np.ndarray | None = None, # of the energies: one for what is computed, or (M,)
     **columns, # acceptance, epochs, index, subset, extra
 ) -> Database:
     "Wraps the positions; computes what is missing (protocol \"exact\") if there is a potential."
@@ -189,7 +189,7 @@ def _computed(x, w, potential, depth):
 @patch
 def filter(
     self: Database,
-    mask=None, # (M,) booleans, or a function of the database that returns them
+    mask: object = None, # (M,) booleans, or a function of the database that returns them
     *,
     energy: tuple | None = None, # (low, high) energies per particle to keep; None: no limit
     width: tuple | None = None, # (low, high) widths to keep
@@ -386,7 +386,7 @@ def _repr_html_(self: Database):
 @patch
 def plot_histogram(
     self: Database,
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
     bins: int = 100, # of equal width
     keep: float = 0.995, # fraction of lowest energies that is shown
     *,
@@ -419,7 +419,7 @@ def _left_out(values, limits, shown):
 @patch
 def plot_percentiles(
     self: Database,
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
     label: str | None = None, # of the curve
 ): # the Axes
     "Energy against percentile (figures 12 and 15)."
@@ -434,7 +434,7 @@ def plot_percentiles(
 @patch
 def plot_widths(
     self: Database,
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
     quantiles: tuple = (0.05, 0.25, 0.5, 0.75, 0.95), # rising, the middle one as a line
 ): # the Axes
     "Quantiles of the energy against the width of the cell (figure 14b)."
@@ -456,7 +456,7 @@ def plot_widths(
 @patch
 def plot_gallery(
     self: Database,
-    rows=None, # which configurations; None: n at random
+    rows: np.ndarray | None = None, # which configurations; None: n at random
     n: int = 8, # how many at random
     depth: int = 1, # of the cells of images that are drawn
     seed: int = 0, # of the choice
@@ -637,9 +637,9 @@ def _stored_spec(settings, potential):
                   stacklevel=5)
 
 # %% ../nbs/05a_database.ipynb #c44ef4604
-def load(
+def load_file(
     path, # a .parquet file of this package, or a .json file in the thesis's layout
-    potential=None, # of your own, that it was made with; files cannot hold it
+    potential: object = None, # of your own, that it was made with; files cannot hold it
 ) -> Database: # the database
     "Read a database. ValueError for a file that is foreign, damaged or cut short."
     path = check_path(path)
@@ -654,4 +654,4 @@ def load(
 def sample_database() -> Database: # 3,000 configurations of 4 particles at w = 5, with forces
     "The database that comes with the package: 3,000 configurations of `DatabaseSpec.diverse()`."
     from importlib.resources import files
-    return load(Path(str(files("pes_toy") / "sample" / "database.parquet")))
+    return load_file(Path(str(files("pes_toy") / "sample" / "database.parquet")))

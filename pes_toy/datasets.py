@@ -19,7 +19,7 @@ from .base.files import UpdateError, digest_of, from_json, read_text, whole_file
 from .base.show import html_table
 from .base.streaming import quantiles_of
 from .base.tables import GROUP, columns_of
-from .database import _QUANTILES, Database, _stored_spec, load as load_file
+from .database import _QUANTILES, Database, _stored_spec, load_file
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
@@ -105,7 +105,7 @@ def write_chunk(
 
 def read_chunk(
     path: Path, # of a chunk
-    potential=None, # of your own, that it was made with
+    potential: object = None, # of your own, that it was made with
 ) -> Database:
     "Reads a chunk, and compares its digest."
     with warnings.catch_warnings():
@@ -142,7 +142,7 @@ class Dataset:
     "A database in a folder of chunks. Rows are read when they are asked for."
     def __init__(self,
         folder, # with the chunks and their manifest
-        potential=None, # of your own, that it was made with; files cannot hold it
+        potential: object = None, # of your own, that it was made with; files cannot hold it
     ):
         self.folder = Path(folder)
         self.manifest = read_manifest(self.folder)
@@ -417,7 +417,7 @@ def check(self: Dataset) -> Dataset: # the same
 # %% ../nbs/05c_datasets.ipynb #4ba6ef70
 def load(
     path, # a file as of chapter 5a, .parquet or .json, or a folder with a dataset
-    potential=None, # of your own, that it was made with; files cannot hold it
+    potential: object = None, # of your own, that it was made with; files cannot hold it
 ) -> Database | Dataset: # a Database in memory from a file, a Dataset on disk from a folder
     "Read a database. ValueError for one that is foreign, damaged, cut short or not complete."
     if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():

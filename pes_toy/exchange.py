@@ -388,7 +388,7 @@ def _figure_of(plot):
 def save_figure(
     plot, # what a plot returned (Axes, an array of Axes, a Figure), or an explorer or its view
     path, # where to: .png, .svg or .pdf
-    made_with=None, # see settings_of; an explorer knows its own
+    made_with: object = None, # see settings_of; an explorer knows its own
     *,
     dpi: float = 150, # dots per inch of a .png
 ) -> Path: # the path

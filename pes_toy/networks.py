@@ -349,7 +349,7 @@ def sample_network() -> Network: # for 4 particles at w = 5, and other surroundi
 @patch
 def plot_prediction(self: Predictor,
     database: Database, # whose energies are predicted
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
     limit: int = 5000, # configurations drawn at most
 ): # the Axes
     "Predicted against real energy per particle (the scatter plot of figure 16)."
@@ -368,7 +368,7 @@ def plot_prediction(self: Predictor,
 
 @patch
 def plot_history(self: Network,
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
 ): # the Axes
     "Loss and validation error during the training."
     history = self.history
@@ -389,7 +389,7 @@ def plot_history(self: Network,
 # %% ../nbs/07_networks.ipynb #f7227319
 def truth_of(
     network: Predictor, # whose about says what it was trained on
-    potential=None, # the truth, if it is to be another
+    potential: object = None, # the truth, if it is to be another
 ) -> tuple: # potential, depth, protocol
     "Potential, depth and protocol of the energies that a network was trained on."
     if potential is not None: return potential, None, "exact"
@@ -442,7 +442,7 @@ class Drag(Valued, Shown):
                 ("oscillation", f"the slope goes up and down {much} than the true one")]
 
     def plot(self,
-        axs=None, # two matplotlib Axes; None: a new figure
+        axs: object = None, # two matplotlib Axes; None: a new figure
     ): # the two Axes
         "Energy and slope, true and predicted."
         import matplotlib.pyplot as plt
@@ -460,7 +460,7 @@ class Drag(Valued, Shown):
 # %% ../nbs/07_networks.ipynb #ccf049cf7
 @patch
 def drag(self: Predictor,
-    potential=None, # the truth; None: that of the training database
+    potential: object = None, # the truth; None: that of the training database
     *,
     width: float = 5.0, # of the cell, in R_c
     points: int = 1001, # along the drag
@@ -476,7 +476,7 @@ def drag(self: Predictor,
 
 @patch
 def plot_drag(self: Predictor,
-    axs=None, # two matplotlib Axes; None: a new figure
+    axs: object = None, # two matplotlib Axes; None: a new figure
     **settings, # of drag
 ): # the two Axes
     "The drag test, drawn."
@@ -501,7 +501,7 @@ def _true_drag(path, width, potential, depth, protocol):
 def plot_sample(self: Predictor,
     database: Database, # where to take it from
     row: int | None = None, # which; None: at random
-    ax=None, # matplotlib Axes; None: a new figure
+    ax: object = None, # matplotlib Axes; None: a new figure
     *,
     depth: int = 1, # of surrounding cells to draw
     seed: int = 0, # of the random choice

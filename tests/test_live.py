@@ -321,6 +321,35 @@ def test_the_first_reaction_is_quick(browser, address, figures, kind):  # noqa: 
         assert sorted(figure.evaluate(STEPS, "ArrowRight"))[10] < 50
 
 
+SEEN = """e => {
+    const after = (picture) =>
+        e.compareDocumentPosition(picture) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const found = [...document.querySelectorAll("main img")].filter(after).slice(0, 2);
+    return found.map((picture) => picture.getBoundingClientRect().height > 0);
+}"""
+
+
+def test_switches_show_one_protocol_or_both(browser, site, address):  # noqa: F811
+    switches = 0
+    with watched_page(browser) as (page, problems):
+        for name in pages(site):
+            if "data-switch" not in (site / name).read_text(encoding="utf-8"):
+                continue
+            page.goto(address + name)
+            page.wait_for_selector(".live[data-switch] input")
+            for switch in page.query_selector_all(".live[data-switch]"):
+                switches += 1
+                assert switch.evaluate(SEEN) == [True, True]
+                switch.query_selector("input").focus()
+                page.keyboard.press("ArrowRight")
+                assert switch.evaluate(SEEN) == [True, False]
+                page.keyboard.press("ArrowRight")
+                assert switch.evaluate(SEEN) == [False, True]
+                page.keyboard.press("ArrowRight")
+        assert not problems
+    assert switches >= 4
+
+
 def test_without_scripts_a_page_says_what_is_missing(browser, address, figures):  # noqa: F811
     with watched_page(browser, java_script_enabled=False) as (page, problems):
         page.goto(address + figures["drag"])

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -150,6 +151,64 @@ def test_the_site_loses_nothing_of_the_title_cell(path):
     if lost:
         listed = "\n".join(lost)
         fail(f"{path}: move what the site would lose into a cell of its own:\n{listed}")
+
+
+def builder():
+    "docs/build_site.py as a module."
+    sys.path.insert(0, str(ROOT / "docs"))
+    import build_site
+
+    return build_site
+
+
+def test_every_notebook_stands_in_the_sidebar_once():
+    "Quarto and Sphinx make their sidebars from this file."
+    if found := builder().wrong_in_sidebar():
+        listed = "\n".join(found)
+        fail(f"nbs/sidebar.yml has to change:\n{listed}")
+    assert [*builder().sidebar()][1:3] == ["Tutorials", "Chapters"]
+
+
+def test_no_two_pages_look_alike_in_the_sidebar():
+    "Taking data elsewhere, Taking the data elsewhere."
+    seen = {}
+    for path in NOTEBOOKS:
+        titles = re.findall(r"^# (.+)$", read(ROOT / path).cells[0].source, re.M)
+        words = re.findall(r"\w+", titles[0].lower())
+        plain = " ".join(word for word in words if word not in ("a", "an", "the", "of", "your"))
+        seen.setdefault(plain, []).append(path.as_posix())
+    alike = {title: paths for title, paths in seen.items() if len(paths) > 1}
+    assert not alike, f"give one of each a title of its own: {alike}"
+
+
+def test_nothing_removes_or_ignores_the_files_of_the_site(tmp_path):
+    "Neither nbdev's own sidebar, nor `make clean`, nor .gitignore."
+    copy = copy_project(tmp_path / "project")
+    for name in ("Makefile", ".gitignore"):
+        shutil.copy(ROOT / name, copy / name)
+    for name in ("tests", "benchmarks"):
+        (copy / name).mkdir()
+    names = ("sidebar.yml", "_quarto.yml", "styles.css", "theme.scss", "favicon.svg")
+    before = {name: (copy / "nbs" / name).read_bytes() for name in names}
+    subprocess.run(["nbdev_sidebar"], cwd=copy, check=True)
+    subprocess.run(["make", "clean"], cwd=copy, check=True, capture_output=True)
+    assert {name: (copy / "nbs" / name).read_bytes() for name in names} == before
+    subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
+    kept = subprocess.run(["git", "ls-files", "nbs"], cwd=copy, capture_output=True, text=True)
+    assert {f"nbs/{name}" for name in names} <= set(kept.stdout.split())
+
+
+def test_the_settings_of_quarto_name_files_that_exist():
+    settings = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    html, website = settings["format"]["html"], settings["website"]
+    own = [name for names in html["theme"].values() for name in names if name.endswith(".scss")]
+    written = {"nbdev.yml"}  # by nbdev, from settings.ini
+    named = {*html["css"], website["favicon"], *own, *settings["metadata-files"]} - written
+    assert all((ROOT / "nbs" / name).is_file() for name in named), named
+    for names in html["theme"].values():  # the themes' fonts would come from a network
+        first = (ROOT / "nbs" / names[1]).read_text(encoding="utf-8")
+        assert first.startswith("/*-- scss:defaults --*/") and "$web-font-path: false;" in first
 
 
 def test_readme_says_what_the_front_page_says():

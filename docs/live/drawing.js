@@ -184,7 +184,7 @@ function cell(parent, { w, margin = 0.8, move, alt }) {
     }
     const around = (points, show) => live.images(points, w, 1).forEach(([a, b]) => {
       const far = Math.max(Math.abs(a - w / 2), Math.abs(b - w / 2));
-      if (far < w / 2 + margin + 0.2) show(X(a), Y(b));
+      if (far < w / 2 + margin + 0.05) show(X(a), Y(b));
     });
     around(x, (cx, cy) => add(below, "circle", { class: "image", cx, cy, r: 7 }));
     around(squares, (u, v) => add(below, "rect", {

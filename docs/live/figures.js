@@ -167,14 +167,20 @@ function push(box) {
   for (const protocol of PROTOCOLS)
     seers[protocol] = (x) => live.energy(x, WIDTH, potential, protocol);
 
+  const energy = (name, a) => seers[name](live.wrap(place([a, corner[1]]), WIDTH));
+  function curves() {
+    for (const name of Object.keys(seers)) {
+      const at = range(name === "network" ? 21 : 201, 0, WIDTH);
+      energies.curve(name, at, at.map((a) => energy(name, a)));
+    }
+  }
+  const later = soon(curves);
   function update() {
-    const fine = range(201, 0, WIDTH);
+    later();
     for (const name of [...PROTOCOLS, "network"]) {
-      const v = (a) => seers[name](live.wrap(place([a, corner[1]]), WIDTH));
-      const at = name === "network" ? range(21, 0, WIDTH) : fine;
-      energies.curve(name, at, at.map(v));
-      energies.dot(name, corner[0], v(corner[0]));
-      say(name, [rounded(v(corner[0]))]);
+      const v = energy(name, corner[0]);
+      energies.dot(name, corner[0], v);
+      say(name, [rounded(v)]);
     }
     const whole = place(corner);
     const shapes = [];
@@ -379,6 +385,7 @@ function parameters(box) {
 }
 
 // Two pictures after each other, one for each protocol: both, or one of them in the same place.
+// The choice moves from before the code to before the pictures.
 function choice(box, made) {
   const names = box.dataset.switch.split(" ");
   const pictures = [];
@@ -389,6 +396,7 @@ function choice(box, made) {
   if (pictures.length < names.length) throw Error(`a switch needs ${names.length} pictures`);
   const show = (chosen) => names.forEach((name, i) =>
     (pictures[i].hidden = chosen !== "both" && chosen !== name));
+  pictures[0].before(box);
   radios(add(made, "div", { class: "controls" }), "protocol", ["both", ...names], "both", show);
 }
 
