@@ -55,7 +55,7 @@ def lattice_points(
     k = cells(x.shape[2], depth)
     return x[0] + w[0] * k[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #c70765ea
+# %% ../nbs/00_lattice.ipynb #3d2b7835
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width or (M,) widths, in R_c
@@ -63,7 +63,8 @@ def wrap(
     "Positions brought back into the central cell."
     x, w, single = check_configurations(positions, width, lost=True)
     w = w[:, None, None]
-    inside = x - w * np.floor(x / w)
+    with np.errstate(over="ignore"): # of points without a digit left; they go to 0
+        inside = x - w * np.floor(x / w)
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)
     return inside[0] if single else inside
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 from conftest import copy_project, pages
-from notebooks import errors, is_run, read
+from notebooks import ROOT, errors, is_run, read
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
@@ -156,6 +156,46 @@ def test_search_finds(browser, address, word, chapter):
         page.wait_for_selector("ul.search li a", timeout=10_000)
         found = [link.get_attribute("href") for link in page.query_selector_all("ul.search li a")]
         assert any(chapter in address for address in found)
+        assert not problems
+
+
+QUARTO = """<!doctype html><meta charset="utf-8">
+<style>
+.page { display: grid; padding: 0 1.5em; grid-template-columns: 1fr minmax(0, 752px) 1fr; }
+@media (min-width: 768px) {
+  .page { grid-template-columns: 1fr minmax(500px, 752px) minmax(100px, 1fr); }
+}
+main { grid-column: 2; } main > * { min-width: 0; }
+</style><style>%s</style><body class="quarto-%s"><div class="page"><main>%s</main></div>"""
+OUTPUT = '\n``` {=html}\n<div class="cell-output-display">%s</div>\n```\n'
+WIDEST = ("02_energy", "06_descriptors", "07_networks", "index")
+
+
+def as_quarto_writes(path):
+    "Text, formulas and tables of a notebook in HTML by pandoc, which is what Quarto asks."
+    import pypandoc
+
+    parts = []
+    for cell in read(path).cells:
+        parts += [cell.source] if cell.cell_type == "markdown" else []
+        data = [output.get("data", {}) for output in cell.get("outputs", [])]
+        parts += [OUTPUT % one["text/html"] for one in data if "text/html" in one]
+    options = ["--mathml", "--wrap=none"]
+    return pypandoc.convert_text("\n\n".join(parts), "html", "markdown", extra_args=options)
+
+
+@pytest.mark.parametrize("name", WIDEST)
+def test_pages_of_quarto_fit(browser, name):
+    "Without Quarto: what pandoc makes of a page, in a grid like Quarto's, with its style sheet."
+    text = as_quarto_writes(ROOT / "nbs" / f"{name}.ipynb")
+    assert text.count("<math") + text.count("<table") > 5
+    style = (ROOT / "nbs" / "styles.css").read_text(encoding="utf-8")
+    with watched_page(browser) as (page, problems):
+        page.set_content(QUARTO % (style, "light", text))
+        for width in (360, 768, 1024, 1400):
+            page.set_viewport_size({"width": width, "height": 900})
+            if (needs := page.evaluate(NEEDS)) > width:
+                problems.append(f"{name} needs {needs} pixels of {width}")
         assert not problems
 
 

@@ -57,6 +57,16 @@ def test_curves_of_a_drag_have_colours_of_their_own():
     assert len({tuple(line.get_color()) for line in lines}) == len(lines) == 12
 
 
+def test_names_of_the_inputs_stand_beside_the_curves():
+    found = report(ProximityEigenvalues((-2, -3), 3.0), searches=2, drags=1)
+    ax = found.plot()[2]
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
+    low, high = ax.get_ylim()
+    inside = (found.drag[1] > low) & (found.drag[1] < high)
+    assert 0.9 < inside[np.isfinite(found.drag[1])].mean() # the steep rest is cut off
+
+
 def test_faults_are_found():
     found = report(Raw(), searches=5, drags=3)
     for symmetry in ("translation", "permutation", "crossing a face", "reflection"):

@@ -18,6 +18,12 @@ from pes_toy.energy import energy_per_particle
 from pes_toy.training import TrainingSpec, train_in_memory as train
 
 
+def test_names_stand_beside_a_configuration(db, small):
+    ax = small.plot_sample(db, 3)
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
+
+
 def test_pictures_of_a_network(db, small):
     both = train(db, TrainingSpec("symmetry", force_weight=0.1, **TINY), progress=False)
     for network, curves in (

@@ -1,13 +1,18 @@
 """The files in the repository agree with each other."""
 
+import base64
 import difflib
+import hashlib
+import io
 import re
 import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import yaml
+from PIL import Image
 from conftest import copy_project
 from notebooks import ROOT, errors, notebook_paths, read
 
@@ -136,6 +141,53 @@ def test_every_picture_says_what_it_shows(path):
         remedy = "begin the cell with `#| fig-alt: what the picture shows, without a colon`"
         listed = "\n".join(found)
         fail(f"{path} has pictures that a reader who cannot see them misses; {remedy}\n{listed}")
+
+
+VALUE_OF_A_PLOT = r"^(\[?Text\(|\[?<matplotlib\.|<Axes|array\(\[+<Axes|\[\[?<Axes)"
+
+
+def values_of_plots(nb):
+    "Outputs that say no more than that something was drawn."
+    for i, cell in enumerate(nb.cells):
+        for output in cell.get("outputs", []):
+            if re.match(VALUE_OF_A_PLOT, output.get("data", {}).get("text/plain", "")):
+                if not any(map(is_picture, [output])):
+                    yield f"cell {i}: {cell.source.splitlines()[-1]}"
+
+
+def test_a_value_of_a_plot_is_found():
+    cell = nbformat.v4.new_code_cell("ax.set(xlabel='r')")
+    said = {"text/plain": "[Text(0.5, 0, 'r')]"}
+    cell.outputs = [nbformat.v4.new_output("execute_result", said)]
+    assert list(values_of_plots(nbformat.v4.new_notebook(cells=[cell]))) == [
+        "cell 0: ax.set(xlabel='r')"
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_no_output_is_the_value_of_a_plot(path):
+    if found := list(values_of_plots(read(ROOT / path))):
+        listed = "\n".join(found)
+        fail(f"{path} shows what a plotting call returned; end it with a semicolon\n{listed}")
+
+
+def pictures_of(nb):
+    "(cell, digest of the pixels) of all pictures that are stored as PNG."
+    for i, cell in enumerate(nb.cells):
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                content = base64.b64decode(output["data"]["image/png"])
+                pixels = Image.open(io.BytesIO(content)).convert("RGB")
+                yield i, hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_no_picture_is_drawn_twice(path):
+    first = {}
+    for i, digest in pictures_of(read(ROOT / path)):
+        if digest in first:
+            fail(f"{path} shows one picture in cells {first[digest]} and {i}; leave one out")
+        first[digest] = i
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
