@@ -1,4 +1,4 @@
-"""The questions that the thesis left open: what is stored belongs to a trial, and tools count right."""
+"""Questions that the thesis left open: what is stored belongs to a trial; tools count right."""
 
 import json
 

@@ -471,7 +471,7 @@ def _curves(crowd, wrong, ways):
 
 TRIALS["slopes"] = Trial(slopes_by_database, dict(seeds=5, lines=300))
 
-# %% ../../nbs/thesis/08_questions.ipynb #6bdad2c6
+# %% ../../nbs/thesis/08_questions.ipynb #cfe78e8c
 def depth_for_a_per_cent(
     potential: object, # of three particles
     protocol: str, # "exact" or "thesis"
@@ -494,8 +494,8 @@ def convergence_saves() -> Found: # bool
             triplets.append(pt.cost(4, 2, depth, protocol).triplets)
         ends, goes_on = triplets
         saves.append(bool(goes_on > 10 * ends))
-        notes.append(f"{goes_on / ends:.0f} times ({protocol})")
-    return Found(*saves, "Equation 7 needs at least as many more triangles: " + ", ".join(notes) + ".")
+        notes.append(f"at least {goes_on / ends:,.0f} ({protocol})")
+    return Found(*saves, "Triangles of equation 7 over those: " + ", ".join(notes) + ".")
 
 def epochs_raise_acceptance() -> Found: # bool
     "Is the acceptance of table 2 at w = 5 higher in the last row than in the first?"
