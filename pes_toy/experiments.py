@@ -210,7 +210,7 @@ def _shifted(experiment, k=0):
     seed = experiment.training.seed + experiment.seed + 1000 * k
     return dataclasses.replace(experiment.training, seed=seed)
 
-# %% ../nbs/08a_experiments.ipynb #cdf169fd1
+# %% ../nbs/08a_experiments.ipynb #4cb3fc05
 def _quiet_score(model, db):
     "Scores without warnings, where everything that they say is known."
     with warnings.catch_warnings():
@@ -227,8 +227,16 @@ def _facts(models, model, seconds, fresh):
         trained_on=about.get("trained_on"),
         validation_mae=about.get("validation_mae", math.nan),
         best_epoch=about.get("best_epoch"),
+        **_end(getattr(models[0], "history", {})),
         mean_force=mean_force,
     )
+
+def _end(history, n=500):
+    "Validation MAE of the last epoch, and its 10, 50 and 90 % quantiles over the last n."
+    maes = np.asarray(history.get("validation_mae", ()), float)
+    if not len(maes): return {}
+    quantiles = np.quantile(maes[-n:], (0.1, 0.5, 0.9))
+    return dict(last_mae=float(maes[-1]), last_epochs=quantiles.tolist(), epochs_run=len(maes))
 
 def _errors_elsewhere(experiment, model):
     "Energy MAE at other widths."
