@@ -98,7 +98,7 @@ SHOWN = """what => [...document.querySelectorAll(what)].map(e => e.getBoundingCl
 
 def look(page):
     "What a page needs at each width, and how wide its formulas and pictures are."
-    shown = {what: page.evaluate(SHOWN, what) for what in ("main math", "main img")}
+    shown = {what: page.evaluate(SHOWN, what) for what in ("article math", "article img")}
     needs = {}
     for kind, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 844})
@@ -141,7 +141,7 @@ def test_pages_fit(looked, kind):
     assert not wide
 
 
-@pytest.mark.parametrize("what", ["main math", "main img"])
+@pytest.mark.parametrize("what", ["article math", "article img"])
 def test_pictures_and_math_are_visible(looked, what):
     widths = {name: shown[what] for name, (_, shown) in looked[0].items()}
     assert any(widths.values())
