@@ -38,7 +38,7 @@ lab: $(DEV) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab nbs $(ARGS)
 
 docs: $(DEV) ## build the site: with Quarto in _docs/ where it is installed, else with Sphinx in _site/
-	@if command -v quarto >/dev/null; then touch README.md && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
+	@if command -v quarto >/dev/null; then touch README.md && $(BIN)/python docs/live.py && PATH="$$PWD/$(BIN):$$PATH" nbdev_docs; else $(BIN)/python docs/build_site.py; fi
 
 bench: $(DEV) ## run benchmarks/*.py
 	@for script in $(filter-out benchmarks/timing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

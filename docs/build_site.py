@@ -19,6 +19,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import live
 import nbformat
 import yaml
 from nbdev import doclinks
@@ -199,6 +200,7 @@ def main():
         sys.exit("docs: there are no notebooks in nbs/")
     if not (ROOT / "nbs" / "index.ipynb").exists():
         sys.exit("docs: nbs/index.ipynb, the front page, is missing")
+    live.PLACE.write_text(live.script(), encoding="utf-8")
     process_notebooks()
     pages = read_pages()
     if errors := stored_errors(pages):

@@ -23,7 +23,8 @@ suppress_warnings = [
 ]  # nbdev's API entries are third-level headings wherever they stand
 html_theme = "sphinx_book_theme"
 html_title = settings["title"]
-html_static_path, html_css_files = ["_static"], ["site.css"]
+html_static_path = ["_static", "../nbs/live.js", "../nbs/live.css"]
+html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
@@ -64,5 +65,13 @@ def display_math(translator, node):
     raise SkipNode
 
 
+def moving_figures(app, pagename, templatename, context, doctree):
+    "Pages that hold a figure to move load the script of docs/live.py."
+    if '<div class="live"' in context.get("body", ""):
+        app.add_js_file("live.js", loading_method="defer")
+        app.add_css_file("live.css")
+
+
 def setup(app):
+    app.connect("html-page-context", moving_figures)
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))

@@ -18,7 +18,7 @@ from .potentials import ModifiedLennardJones
 __all__ = ['MOST_BY_FORCE', 'plain_energy', 'energy_per_particle', 'plain_forces', 'energy_and_forces', 'forces',
            'brute_force_energy', 'Cost', 'cost']
 
-# %% ../nbs/02_energy.ipynb #6e99a0df
+# %% ../nbs/02_energy.ipynb #2908903e
 def plain_energy(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # in R_c, or a cell (d, d)
@@ -59,7 +59,7 @@ def check_potential(potential):
                         f"{potential!r}; wrap functions of your own in Potential(...)")
     return potential
 
-# %% ../nbs/02_energy.ipynb #c10afe1c
+# %% ../nbs/02_energy.ipynb #8d75d142
 def energy_per_particle(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
@@ -79,7 +79,7 @@ def energy_per_particle(
     energy, _ = evaluate(x, w, potential, depth, protocol, workers)
     return float(energy[0]) if single else energy
 
-# %% ../nbs/02_energy.ipynb #c1596d51
+# %% ../nbs/02_energy.ipynb #40610ef9
 def plain_forces(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # in R_c, or a cell (d, d)
@@ -98,7 +98,7 @@ def plain_forces(
         f[index] = -len(x) * (above - below) / (2 * h)
     return f
 
-# %% ../nbs/02_energy.ipynb #261f7542
+# %% ../nbs/02_energy.ipynb #7103e525
 def energy_and_forces(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
@@ -113,7 +113,7 @@ def energy_and_forces(
     energy, forces = evaluate(x, w, potential, depth, "exact", workers, with_forces=True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
-# %% ../nbs/02_energy.ipynb #fae05df4
+# %% ../nbs/02_energy.ipynb #94cb5363
 def forces(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
@@ -125,7 +125,7 @@ def forces(
     "Minus the derivative of the energy of a cell, N v; images move too. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #a37c8413
+# %% ../nbs/02_energy.ipynb #2912a867
 MOST_BY_FORCE = 1000 # points, some seconds
 
 def brute_force_energy(

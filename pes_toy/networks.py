@@ -562,7 +562,7 @@ def plot_sample(self: Predictor,
     x = database.positions[row]
     w = float(database.width[row])
     energy, forces = self.energy_and_forces(x, w)
-    ax = plot_lattice(x, w, depth, ax=axes_or_new(ax, (4, 4)))
+    ax = plot_lattice(x, w, depth, ax=axes_or_new(ax, (5.4, 4)))
     true = None if database.forces is None else database.forces[row]
     _draw_forces(ax, x, w, true, forces)
     ax.set(title=f"real {database.energy[row]:.4f}, predicted {energy:.4f} $E_c$")
@@ -585,7 +585,7 @@ def _draw_forces(ax, x, w, true, predicted):
         places = _in_the_plane(x)
         ax.quiver(*places, *_in_the_plane(arrows), color=color, width=thick, zorder=order, **scale)
         ax.plot([], [], color=color, linewidth=250 * thick, label=name)
-    ax.legend(fontsize="x-small", loc="upper right")
+    ax.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% ../nbs/07_networks.ipynb #ce9f2d1d7
 FORMAT = 2 # files are written in this format

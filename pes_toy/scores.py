@@ -382,7 +382,7 @@ def fit_baseline(
     model.truth = own_truth(database)
     return model
 
-# %% ../nbs/08_scores.ipynb #fe93298a
+# %% ../nbs/08_scores.ipynb #c859414b
 @MODELS.add
 class Average(Predictor):
     "The mean of several predictors."

@@ -18,6 +18,7 @@ FIRST = {
 LAST = {
     "test_site.py": "The site builds",
     "test_browser.py": "In a browser: the site and JupyterLab",
+    "test_live.py": "In a browser: the figures that move",
 }
 HEADINGS = {**FIRST, **LAST}
 

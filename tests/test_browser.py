@@ -92,32 +92,63 @@ def watched_page(browser, **options):
     context.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
-def test_pages_need_no_network_and_fit(browser, site, address, width):
-    with watched_page(browser, viewport={"width": width, "height": 844}) as (page, problems):
-        for name in pages(site):
-            page.goto(address + name, wait_until="networkidle")
-            if (needs := page.evaluate("document.documentElement.scrollWidth")) > width:
-                problems.append(f"{name} is {needs} wide")
-        assert not problems
+WIDTHS = {"desktop": 1280, "phone": 390, "small phone": 360}
+AT_ONCE = 8  # pages that are waited for together until they ask for nothing more
+NEEDS = "document.documentElement.scrollWidth"
+SHOWN = """what => [...document.querySelectorAll(what)].map(e => e.getBoundingClientRect().width)"""
 
 
-def width_of(element):
-    box = element.bounding_box()
-    return box["width"] if box else 0
+def look(page):
+    "What a page needs at each width, and how wide its formulas and pictures are."
+    shown = {what: page.evaluate(SHOWN, what) for what in ("main math", "main img")}
+    needs = {}
+    for kind, width in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 844})
+        needs[kind] = page.evaluate(NEEDS)
+    return needs, shown
 
 
-def test_pictures_and_math_are_visible(browser, site, address):
-    seen = {"main math": 0, "main img": 0}
-    with watched_page(browser) as (page, _):
-        for name in pages(site):
-            page.goto(address + name)
-            for what in seen:
-                widths = [width_of(element) for element in page.query_selector_all(what)]
-                hidden = sum(width < 2 for width in widths)
-                assert not hidden, f"{name}: {hidden} of {len(widths)} {what} are not visible"
-                seen[what] += len(widths)
-    assert all(seen.values()), seen
+@pytest.fixture(scope="module")
+def looked(browser, site, address):
+    "Each page of the site: what it needs and shows, and what goes wrong on any of them."
+    seen, problems = {}, []
+    context = browser.new_context(viewport={"width": 1280, "height": 844})
+    tabs = [context.new_page() for _ in range(AT_ONCE)]
+    watched = [watch(tab) for tab in tabs]
+    names = pages(site)
+    for start in range(0, len(names), AT_ONCE):
+        opened = dict(zip(names[start : start + AT_ONCE], tabs))
+        for name, tab in opened.items():
+            tab.set_viewport_size({"width": 1280, "height": 844})
+            tab.goto(address + name, wait_until="commit")
+        for name, tab in opened.items():
+            tab.wait_for_load_state("networkidle")
+            seen[name] = look(tab)
+    context.close()
+    for tab_problems in watched:
+        problems += tab_problems
+    return seen, problems
+
+
+def test_pages_need_no_network(looked):
+    seen, problems = looked
+    assert len(seen) > 50
+    assert not problems
+
+
+@pytest.mark.parametrize("kind", WIDTHS)
+def test_pages_fit(looked, kind):
+    needs = {name: needed[kind] for name, (needed, _) in looked[0].items()}
+    wide = {name: need for name, need in needs.items() if need > WIDTHS[kind]}
+    assert not wide
+
+
+@pytest.mark.parametrize("what", ["main math", "main img"])
+def test_pictures_and_math_are_visible(looked, what):
+    widths = {name: shown[what] for name, (_, shown) in looked[0].items()}
+    assert any(widths.values())
+    hidden = {name: sum(w < 2 for w in ws) for name, ws in widths.items()}
+    assert not {name: number for name, number in hidden.items() if number}
 
 
 @pytest.mark.parametrize("word, chapter", [("lattice", "lattice"), ("proximity", "descriptors")])

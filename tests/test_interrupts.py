@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM are answered within a second, whatever runs; compiled in advance."""
+"""Ctrl-C and SIGTERM are answered within a second, whatever runs, and are not lost in numba."""
 
+import contextlib
 import queue
 import signal
 import subprocess
@@ -11,10 +12,11 @@ import numpy as np
 import pes_toy as pt
 import pytest
 from pes_toy.base.jobs import in_threads
+from pes_toy.engine.compile import kernel
 
 SECOND = 1.0  # from the signal to the answer
 CHILD = """
-import sys, warnings
+import sys, time, warnings
 import numpy as np
 import pes_toy as pt
 
@@ -36,35 +38,38 @@ def forever(job, *given, **more):
 sample = pt.sample_database()
 symmetry = pt.SymmetryFunctions()
 many = dict(n_configurations=10**6, epochs=400)
-JOBS = dict(
+JOBS = dict(  # what compiles all that is needed, and what is interrupted
     few=(lambda: made(n_configurations=64), lambda: made(**many)),
     fifty=(lambda: made(n_configurations=2, n_particles=50, width=14.0, epochs=1),
            lambda: made(n_particles=50, width=14.0, **many)),
-    two_hundred=(lambda: None, lambda: made(n_particles=200, width=28.0, **many)),
+    two_hundred=(lambda: made(n_configurations=2, n_particles=200, width=28.0, epochs=1),
+                 lambda: made(n_particles=200, width=28.0, **many)),
     stale=(lambda: made(n_configurations=2, n_particles=12, width=6.0, protocol="thesis"),
            lambda: made(n_particles=12, width=6.0, protocol="thesis", **many)),
-    descent=(lambda: None, lambda: pt.relax(spread(10_000, 2, 200.0), 200.0, epochs=4000)),
-    fire=(lambda: pt.relax(spread(30, 2, 12.0), 12.0, relaxer="fire", epochs=2),
+    descent=(lambda: pt.relax(spread(10_000, 2, 200.0), 200.0, epochs=1),
+             lambda: pt.relax(spread(10_000, 2, 200.0), 200.0, epochs=4000)),
+    fire=(lambda: pt.relax(spread(10_000, 2, 200.0), 200.0, relaxer="fire", epochs=1),
           lambda: pt.relax(spread(10_000, 2, 200.0), 200.0, relaxer="fire", epochs=40_000)),
     endless_range=(
-        lambda: pt.relax(spread(8, 2, 8.0), 8.0, pt.Morse(), depth=1, epochs=1),
+        lambda: pt.relax(spread(400, 2, 60.0)[:40], 60.0, pt.Morse(), depth=1, epochs=1),
         lambda: pt.relax(spread(400, 2, 60.0), 60.0, pt.Morse(), depth=1, epochs=400)),
-    energies=(lambda: pt.energy_per_particle(spread(30, 3, 8.0), 8.0),
+    energies=(lambda: pt.energy_per_particle(spread(2000, 3, 24.0), 24.0),
               lambda: forever(pt.energy_per_particle, spread(100_000, 3, 80.0), 80.0)),
-    forces=(lambda: pt.forces(spread(30, 3, 8.0), 8.0),
+    forces=(lambda: pt.forces(spread(2000, 3, 24.0), 24.0),
             lambda: forever(pt.forces, spread(20_000, 3, 20.0), 20.0)),
-    eigenvalues=(lambda: pt.proximity_eigenvalues(spread(30, 2, 12.0), 12.0),
+    eigenvalues=(lambda: pt.proximity_eigenvalues(spread(100, 2, 20.0), 20.0),
                  lambda: forever(pt.proximity_eigenvalues, spread(1000, 2, 60.0), 60.0)),
     their_gradients=(
-        lambda: pt.proximity_eigenvalue_gradients(spread(30, 2, 12.0), 12.0),
+        lambda: pt.proximity_eigenvalue_gradients(spread(100, 2, 20.0), 20.0),
         lambda: forever(pt.proximity_eigenvalue_gradients, spread(1000, 2, 60.0), 60.0)),
-    symmetry_functions=(lambda: symmetry.values(spread(30, 2, 8.0)[None], np.full(1, 8.0)),
+    symmetry_functions=(lambda: symmetry.values(spread(100, 2, 20.0)[None], np.full(1, 20.0)),
                         lambda: forever(symmetry.values, spread(9000, 2, 60.0)[None],
                                         np.full(1, 60.0))),
     training=(lambda: pt.train(sample[:300], pt.TrainingSpec(epochs=1), progress=False),
               lambda: pt.train(pt.concat([sample] * 100), pt.TrainingSpec(), progress=False)),
-    judging=(lambda: None, lambda: forever(pt.report, symmetry)),
-    scores=(lambda: None, lambda: forever(pt.score, pt.sample_network(), sample)),
+    judging=(lambda: pt.report(symmetry), lambda: forever(pt.report, symmetry)),
+    scores=(lambda: pt.score(pt.sample_network(), sample[:20]),
+            lambda: forever(pt.score, pt.sample_network(), sample)),
     prepared=(lambda: pt.prepare(sample[:2], symmetry, progress=False),
               lambda: forever(pt.prepare, sample, symmetry, progress=False)),
 )
@@ -77,7 +82,7 @@ for name in sys.argv[1:]:
             print("ended", flush=True)
     except KeyboardInterrupt:
         pass
-    print("stopped", flush=True)
+    print("stopped", time.monotonic(), flush=True)
 """
 QUICK = ["few", "fifty", "two_hundred", "descent", "fire", "energies", "forces", "eigenvalues"]
 MORE = ["their_gradients", "symmetry_functions", "training", "judging", "scores", "prepared"]
@@ -95,28 +100,74 @@ class Child:
 
     def _read(self):
         for line in self.process.stdout:
-            self.lines.put((time.monotonic(), line.strip()))
+            self.lines.put(line.split())
+        self.lines.put(["gone"])
 
     def next(self, seconds):
-        "When the next line came, and the line."
+        "The words of the next line."
         return self.lines.get(timeout=seconds)
 
+    def queued(self):
+        "Seconds for which its main thread could have run, but others had the processors (Linux)."
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{self.process.pid}/schedstat") as told:
+                return int(told.read().split()[1]) / 1e9
+        return 0.0
 
-@pytest.mark.stress
+
 @pytest.mark.parametrize("names", [QUICK, MORE, SLOW_TO_COMPILE], ids=lambda names: names[0])
 def test_ctrl_c_is_answered_within_a_second(names):
     child = Child(*names)
     try:
         for name in names:
-            assert child.next(400)[1] == "begin", name
-            time.sleep(1.0)
-            sent = time.monotonic()
+            assert child.next(400) == ["begin"], name
+            time.sleep(0.5)
+            sent, queued = time.monotonic(), child.queued()
             child.process.send_signal(signal.SIGINT)
-            came, line = child.next(60)
-            assert line == "stopped" and came - sent < SECOND, (name, line, came - sent)
+            line, came = child.next(60)
+            took = float(came) - sent
+            assert took - (child.queued() - queued) < SECOND, (name, line, took)
+            assert line == "stopped", name
     finally:
         child.process.kill()
         child.process.wait()
+
+
+@pytest.mark.parametrize("where", ["_raw_object_cache_notify", "_on_type_disposal"])
+def test_an_interruption_of_the_compiler_is_not_lost(where):
+    """These are called by LLVM, and when an object dies: an exception there is dropped."""
+    came = []
+
+    def watched(frame, event, _):
+        if not came and event == "call" and frame.f_code.co_name == where:
+            came.append(frame)
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGINT)
+
+    @kernel
+    def inner(x):
+        return [(x, i) for i in range(3)]
+
+    @kernel
+    def outer(x):
+        return inner(x)[1]
+
+    sys.setprofile(watched)
+    with pytest.raises(KeyboardInterrupt):
+        outer(1.0)
+        for _ in range(100):  # the type may die later
+            kernel(lambda x: (x, x))(len(came))
+    sys.setprofile(None)
+    assert came and outer(1.0) == (1.0, 1)
+
+
+def wait_for(word, process):
+    "Reads standard error until it says a word; fails where the process ends before."
+    said = b""
+    while word not in said:
+        more = process.stderr.read1()
+        assert more, (process.wait(), said)
+        said += more
 
 
 def test_sigterm_ends_the_command_and_keeps_the_network(tmp_path):
@@ -125,21 +176,18 @@ def test_sigterm_ends_the_command_and_keeps_the_network(tmp_path):
                "1000000", "--hidden", "8"]
     said = subprocess.PIPE
     with subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said) as process:
-        while b"loss" not in process.stderr.read1():  # the bar of the first epochs
-            pass
+        wait_for(b"loss", process)  # the bar of the first epochs
         process.terminate()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0 and b"interrupted after" in err
     assert pt.load_network(tmp_path / "network.npz").about["ended"] == "interrupted"
 
 
-@pytest.mark.stress
 def test_sigterm_ends_a_generation_without_a_traceback(tmp_path):
     command = [sys.executable, "-m", "pes_toy", "generate", "db.parquet", "--n-configurations",
-               "100000000"]
+               "1000000", "--epochs", "20000"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
-        while b"configurations/s" not in process.stderr.read1():
-            pass
+        wait_for(b"configurations/s", process)
         process.terminate()
         sent = time.monotonic()
         _, err = process.communicate(timeout=60)

@@ -71,3 +71,21 @@ def test_bad_input_says_what_is_wrong():
     db = generate(DatabaseSpec(n_configurations=2, epochs=1), progress=False)
     with pytest.raises(ValueError, match="at least two"):
         report(ProximityEigenvalues(), db[:1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Askew(Raw):
+    "Gradients with the axes in another order: as many numbers, each in the wrong place."
+
+    def gradients(self, positions, width):
+        J = super().gradients(positions, width)
+        return J.transpose(0, 2, 3, 1)
+
+    def pullback(self, positions, width, g):
+        return np.zeros_like(positions)
+
+
+def test_gradients_of_another_shape_are_refused():
+    db = generate(DatabaseSpec(n_configurations=50, epochs=2), progress=False)
+    with pytest.raises(ValueError, match="gradients of Askew must be numbers of the shape"):
+        report(Askew(), db, searches=4, drags=1)

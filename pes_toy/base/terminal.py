@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['Stream', 'streams', 'Terminated', 'terminable', 'SavedElsewhere', 'saved']
+__all__ = ['Stream', 'streams', 'Terminated', 'terminable', 'signals_wait', 'SavedElsewhere', 'saved']
 
 # %% ../../nbs/base/terminal.ipynb #c2db797e
 class Stream:
@@ -91,6 +91,35 @@ def terminable():
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+# %% ../../nbs/base/terminal.ipynb #a3b1810c
+_answers = {} # {number: what answers it}, of signals that wait
+_came = [] # signals that wait
+
+def _note(number, frame):
+    _came.append((number, frame))
+
+@contextlib.contextmanager
+def signals_wait():
+    "SIGINT and SIGTERM are answered when the block ends; other threads hear of none."
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    now = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held = {number: answer for number, answer in now.items()
+            if callable(answer) and answer is not _note}
+    _answers.update(held)
+    for number in held:
+        signal.signal(number, _note)
+    try:
+        yield
+    finally:
+        for number, answer in held.items():
+            signal.signal(number, answer)
+        if _came:
+            number, frame = _came[0]
+            _came.clear()
+            _answers[number](number, frame)
 
 # %% ../../nbs/base/terminal.ipynb #6f759022
 class SavedElsewhere(OSError):

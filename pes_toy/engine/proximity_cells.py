@@ -11,28 +11,71 @@ from .compile import kernel
 from .neighbours import cell_at, least_distance
 
 # %% auto #0
-__all__ = ['Sums', 'cell_matrices']
+__all__ = ['Images', 'Sums', 'cell_matrices']
 
-# %% ../../nbs/engine/proximity_cells.ipynb #6584318b
+# %% ../../nbs/engine/proximity_cells.ipynb #e4539075
+class Images(NamedTuple):
+    "Cells within reach of a configuration, and room for the images of one pair."
+    shift: np.ndarray # (3, K) to each cell
+    at: np.ndarray # (3, K) connections with the images
+    square: np.ndarray # (K,) of their lengths
+    rows: np.ndarray # (4, K) u, u^(p - 1), slope of u over the distance, a product
+
+@kernel
+def _deep(height, R):
+    "Cells on either side along an axis that can hold an image within R of a short connection."
+    return 0 if height == np.inf else int(math.floor(R / height + 0.5 + 1e-9))
+
+@kernel
+def _most_images(cell, R):
+    "Room for all cells that can matter."
+    h = cell.heights
+    n = 2 * _deep(h[0], R) + 1
+    n *= 2 * _deep(h[1], R) + 1
+    return n * (2 * _deep(h[2], R) + 1)
+
+@kernel
+def _room_for(most):
+    "Room for so many images."
+    return Images(np.zeros((3, most)), np.zeros((3, most)), np.zeros(most), np.zeros((4, most)))
+
+@kernel
+def _list_cells(cell, R, shift):
+    "Lists the shifts to the cells that can matter, the central one first; how many."
+    H = cell.vectors
+    h = cell.heights
+    far = R
+    for v in H:
+        far += 0.5 * math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
+    I = _deep(h[0], R)
+    J = _deep(h[1], R)
+    K = _deep(h[2], R)
+    shift[:, 0] = 0.0
+    n = 1
+    for i in range(-I, I + 1):
+        for j in range(-J, J + 1):
+            for k in range(-K, K + 1):
+                if i == 0 and j == 0 and k == 0: continue
+                r2 = 0.0
+                for c in range(3):
+                    shift[c, n] = i * H[0][c] + j * H[1][c] + k * H[2][c]
+                    r2 += shift[c, n] * shift[c, n]
+                n += r2 < far * far
+                if n == shift.shape[1]: return n
+    return n
+
+# %% ../../nbs/engine/proximity_cells.ipynb #37906471
 class Sums(NamedTuple):
     "Sums over the images of one pair, one for each order."
     values: np.ndarray # (orders,) of u^p
-    slopes: np.ndarray # (3, orders) by the connection
+    slopes: np.ndarray # (3, orders) by the connection; empty: not asked for
     strains: np.ndarray # (3, 3, orders) by a strain; empty: not asked for
-
-@kernel
-def _power(u, p):
-    "u^(p - 1)."
-    if p != math.floor(p): return u ** (p - 1.0)
-    y = u
-    for _ in range(int(p) - 2):
-        y *= u
-    return y
 
 @kernel
 def _shortest(cell, x, y, z):
     "A connection without whole cell vectors."
-    H, G = cell.vectors, cell.inverse
+    H = cell.vectors
+    G = cell.inverse
     for c in range(3):
         turns = math.floor(x * G[0][c] + y * G[1][c] + z * G[2][c] + 0.5)
         x -= turns * H[c][0]
@@ -41,49 +84,70 @@ def _shortest(cell, x, y, z):
     return x, y, z
 
 @kernel
-def _deep(height, R):
-    "Cells on either side along an axis that can hold an image within R of a short connection."
-    return 0 if height == np.inf else int(math.floor(R / height + 0.5 + 1e-9))
+def _place(images, n, t, least):
+    "Connections with all images of a pair, and squares of their lengths; zero in one place."
+    shift = images.shift
+    at = images.at
+    square = images.square
+    x, y, z = t
+    for k in range(n):
+        at[0, k] = x + shift[0, k]
+        at[1, k] = y + shift[1, k]
+        at[2, k] = z + shift[2, k]
+        r2 = at[0, k] * at[0, k]
+        r2 += at[1, k] * at[1, k]
+        r2 += at[2, k] * at[2, k]
+        square[k] = r2 if r2 > least * least else 0.0
 
-# %% ../../nbs/engine/proximity_cells.ipynb #8ff05d32
 @kernel
-def _add_image(task, group, t, r2, sums):
-    "Adds one image at the connection t to the sums of the orders of a group."
+def _power_row(u, p, first, n, v):
+    "u^(p - 1), image by image."
+    whole = p == math.floor(p)
+    for k in range(first, n):
+        v[k] = u[k] if whole else u[k] ** (p - 1.0)
+    for _ in range(int(p) - 2 if whole else 0):
+        for k in range(first, n):
+            v[k] *= u[k]
+
+@kernel
+def _sum_of(a, b, first, n):
+    "The sum of a b."
+    total = 0.0
+    for k in range(first, n):
+        total += a[k] * b[k]
+    return total
+
+@kernel
+def _sum_images(task, images, group, first, n, sums):
+    "Sums for the orders of one group, of the images first..n."
     scale = task.scale[group]
-    q = r2 * scale
-    root = math.sqrt(1.0 / q)
-    u = (1.0 - q) * root
-    f = -(1.0 + q) * root * root * root * scale # slope of u over the distance
+    square = images.square
+    at = images.at
+    u = images.rows[0]
+    v = images.rows[1]
+    f = images.rows[2]
+    s = images.rows[3]
+    for k in range(first, n):
+        q = square[k] * scale
+        root = math.sqrt(1.0 / q)
+        inside = 1.0 - q if q < 1.0 else 0.0
+        u[k] = inside * root
+        f[k] = -(1.0 + q) * root * root * root * scale
     for o in range(task.start[group], task.start[group + 1]):
         p = task.powers[o]
-        v = _power(u, p)
-        sums.values[o] += v * u
-        s = p * v * f
-        for c in range(3):
-            sums.slopes[c, o] += s * t[c]
-            for b in range(3 if len(sums.strains) > 0 else 0):
-                sums.strains[c, b, o] += s * t[c] * t[b]
+        _power_row(u, p, first, n, v)
+        sums.values[o] = _sum_of(u, v, first, n)
+        for k in range(first, n if len(sums.slopes) > 0 else first):
+            s[k] = p * v[k] * f[k]
+        for c in range(len(sums.slopes)):
+            sums.slopes[c, o] = _sum_of(s, at[c], first, n)
+        for c in range(len(sums.strains)):
+            for k in range(first, n):
+                v[k] = s[k] * at[c, k]
+            for b in range(3):
+                sums.strains[c, b, o] = _sum_of(v, at[b], first, n)
 
-@kernel
-def _add_images(task, cell, at, group, sums):
-    "Adds all images of a pair within the range of a group; at: its short connection, itself?"
-    x, y, z, itself = at
-    H, h = cell.vectors, cell.heights
-    R = math.sqrt(1.0 / task.scale[group])
-    least = least_distance(cell)
-    I, J, K = _deep(h[0], R), _deep(h[1], R), _deep(h[2], R)
-    for i in range(-I, I + 1):
-        for j in range(-J, J + 1):
-            for k in range(-K, K + 1):
-                if itself and i == 0 and j == 0 and k == 0: continue
-                t = (x + i * H[0][0] + j * H[1][0] + k * H[2][0],
-                     y + i * H[0][1] + j * H[1][1] + k * H[2][1],
-                     z + i * H[0][2] + j * H[1][2] + k * H[2][2])
-                r2 = t[0] * t[0] + t[1] * t[1] + t[2] * t[2]
-                if r2 <= least * least: r2 = 0.0
-                if r2 * task.scale[group] < 1.0: _add_image(task, group, t, r2, sums)
-
-# %% ../../nbs/engine/proximity_cells.ipynb #1adceba2
+# %% ../../nbs/engine/proximity_cells.ipynb #a53115c3
 @kernel
 def _store_pair(task, sums, who, P, S, T):
     "Sums of a pair into matrices, slopes and strains; who: its place among them, i, j."
@@ -112,21 +176,24 @@ def cell_matrices(
     "Proximity matrices in cells; infinite where particles coincide."
     _, N, d = task.x.shape
     O = len(task.powers)
-    strained = 3 if len(T) > 0 else 0
-    sums = Sums(np.zeros(O), np.zeros((3, O)), np.zeros((strained, strained, O)))
+    of_strain = 3 if len(T) > 0 else 0
+    of_slope = 3 if len(S) + len(T) > 0 else 0
+    sums = Sums(np.zeros(O), np.zeros((of_slope, O)), np.zeros((of_strain, of_strain, O)))
+    R = 1.0 / math.sqrt(task.scale.min())
+    images = _room_for(1)
     t = np.zeros(3)
     for m in range(len(which)):
         if task.stop[0]: return
         x = task.x[which[m]]
         cell = cell_at(task.w, which[m], d)
+        most = _most_images(cell, R)
+        if most > len(images.square): images = _room_for(most)
+        n = _list_cells(cell, R, images.shift)
         for i in range(N):
             for j in range(i, N):
                 for c in range(d):
                     t[3 - d + c] = x[j, c] - x[i, c]
-                short = _shortest(cell, t[0], t[1], t[2])
-                sums.values[:] = 0.0
-                sums.slopes[:] = 0.0
-                sums.strains[:] = 0.0
+                _place(images, n, _shortest(cell, t[0], t[1], t[2]), least_distance(cell))
                 for g in range(len(task.scale)):
-                    _add_images(task, cell, (short[0], short[1], short[2], i == j), g, sums)
+                    _sum_images(task, images, g, 1 if i == j else 0, n, sums)
                 _store_pair(task, sums, (m, i, j), P, S, T)
