@@ -74,7 +74,7 @@ readme: $(DEV) ## write README.md from nbs/index.ipynb
 	$(BIN)/python docs/build_readme.py
 
 clean: ## remove what the other targets made, .venv/ too
-	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml nbs/sidebar.yml
+	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml
 	find nbs pes_toy tests docs benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 $(CORE): settings.ini setup.py

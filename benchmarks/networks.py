@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from timing import best_of, show
 
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.networks import apply_transform, load_network, plain_network, transform_slope
 from pes_toy.specification import DatabaseSpec
-from pes_toy.training import TrainingSpec, learning_rates, train
+from pes_toy.training import TrainingSpec, learning_rates, train_in_memory as train
 
 W = 5.0
 ALONE = 200

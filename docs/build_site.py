@@ -7,9 +7,10 @@ This script turns Quarto's dialect in them into MyST's and lets Sphinx make HTML
 outputs. The pages have the names that Quarto gives them, show math without JavaScript and ask for
 nothing from a network.
 
-It stops, with a status that is not 0, when there are no notebooks, when a stored output is an
-error, when a cell mixes imports with other code (nbdev would run it alone), when Sphinx warns (of
-a broken link, say), or when a page shows a traceback.
+It stops, with a status that is not 0, when there are no notebooks, when one of them is not in
+nbs/sidebar.yml, when a stored output is an error, when a cell mixes imports with other code (nbdev
+would run it alone), when a link to a public name finds no entry, when Sphinx warns (of a broken
+link, say), or when a page shows a traceback.
 """
 
 import os
@@ -17,6 +18,7 @@ import re
 import shutil
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import live
@@ -24,7 +26,7 @@ import nbformat
 import yaml
 from nbdev import doclinks
 from nbdev.config import get_config
-from nbdev.quarto import nbdev_sidebar, refresh_quarto_yml
+from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
 from sphinx.cmd.build import main as sphinx_build
 
@@ -39,11 +41,11 @@ WIDGET_NOTE = "*Something interactive stands here: open the notebook in JupyterL
 
 
 def process_notebooks():
-    "Let nbdev write _proc/. This is what its own command does after it has looked for Quarto."
+    """Let nbdev write _proc/. This is what its own command does after it has looked for Quarto, and
+    before it writes a sidebar, which settings.ini forbids: ours is nbs/sidebar.yml."""
     warnings.filterwarnings("error", message="Found cells containing imports and other code")
     refresh_quarto_yml()
     doclinks._build_modidx()
-    nbdev_sidebar.__wrapped__()
     proc_nbs(n_workers=0, force=True)
 
 
@@ -99,7 +101,9 @@ def translate_cell(cell):
 
 
 def stage(pages):
-    "Write MyST notebooks under the names that Quarto would give their pages."
+    """Write MyST notebooks under the names that Quarto would give their pages. Returns the links to
+    names that lead nowhere."""
+    lost = []
     config = get_config()
     api_link = re.compile(
         re.escape(config.doc_host + config.doc_baseurl) + r"/([\w/.-]+)\.html#([\w.-]+)"
@@ -135,10 +139,9 @@ def stage(pages):
 
         def symbol_link(match):
             page, symbol = match.groups()
-            anchor = (
-                "#" + symbol.replace(".", "") if f"{page}#{symbol}" in anchors else ""
-            )  # MyST's anchors have no dots
-            return relative(f"{page}.ipynb") + anchor
+            if f"{page}#{symbol}" not in anchors:
+                lost.append(f"{path}: {symbol} has no entry on the page {page}")
+            return relative(f"{page}.ipynb") + "#" + symbol.replace(".", "")  # as MyST does
 
         for cell in nb.cells:
             if cell.cell_type == "markdown":
@@ -146,37 +149,47 @@ def stage(pages):
                     symbol_link, NOTEBOOK_LINK.sub(notebook_link, cell.source)
                 )
         if here == Path("index.ipynb"):
-            linked = "".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-            nb.cells.append(nbformat.v4.new_markdown_cell(contents(names, linked)))
+            nb.cells.append(nbformat.v4.new_markdown_cell(contents(names)))
         (STAGED / here).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, STAGED / here)
+    return lost
 
 
-GROUPS = {
-    "": "Chapters",
-    "tutorials": "Tutorials",
-    "thesis": "Thesis",
-    "engine": "Engine",
-    "base": "Base",
-}
+def sidebar():
+    "The sections of nbs/sidebar.yml, {heading: notebooks}; before them comes the front page."
+    text = (ROOT / "nbs" / "sidebar.yml").read_text(encoding="utf-8")
+    entries = yaml.safe_load(text)["website"]["sidebar"]["contents"]
+    return {
+        entry["section"] if isinstance(entry, dict) else "": entry["contents"]
+        if isinstance(entry, dict)
+        else [entry]
+        for entry in entries
+    }
 
 
-def contents(names, linked):
-    """Sphinx's table of contents, hidden: the sidebar shows it. The tutorials first, as the front
-    page links to them, then the chapters, then the other wings."""
-    wings = list(dict.fromkeys(["tutorials", *GROUPS]))
+def wrong_in_sidebar():
+    "What an author has to change in nbs/sidebar.yml: every notebook stands there exactly once."
+    paths = (ROOT / "nbs").rglob("*.ipynb")
+    relative = (path.relative_to(ROOT / "nbs") for path in paths)
+    there = {path.as_posix() for path in relative if not any(p[0] in "._" for p in path.parts)}
+    listed = Counter(name for names in sidebar().values() for name in names)
+    return [
+        *[
+            f"add a line `- {name}` where readers should find it"
+            for name in sorted(there - {*listed})
+        ],
+        *[f"take out {name}, which is not in nbs/" for name in sorted({*listed} - there)],
+        *[f"{name} stands there {n} times" for name, n in sorted(listed.items()) if n > 1],
+    ]
 
-    def place(pair):
-        path, name = pair
-        wing = path.parts[0] if path.parent.parts else ""
-        return wings.index(wing), linked.find(str(name)) if wing == "tutorials" else 0
 
-    groups = {}
-    for path, name in sorted(names.items(), key=place):
-        wing = path.parts[0] if path.parent.parts else ""
-        if name != Path("index.ipynb"):
-            groups.setdefault(GROUPS[wing], []).append(name)
-    return "\n\n".join(table_of_contents(*group) for group in groups.items())
+def contents(names):
+    "Sphinx's table of contents, hidden: the sidebar of the theme shows it."
+    return "\n\n".join(
+        table_of_contents(heading, [names[Path(path)] for path in paths])
+        for heading, paths in sidebar().items()
+        if heading
+    )
 
 
 def table_of_contents(caption, pages):
@@ -200,6 +213,8 @@ def main():
         sys.exit("docs: there are no notebooks in nbs/")
     if not (ROOT / "nbs" / "index.ipynb").exists():
         sys.exit("docs: nbs/index.ipynb, the front page, is missing")
+    if found := wrong_in_sidebar():
+        sys.exit("\n".join(["docs: change nbs/sidebar.yml", *found]))
     live.PLACE.write_text(live.script(), encoding="utf-8")
     process_notebooks()
     pages = read_pages()
@@ -207,7 +222,9 @@ def main():
         sys.exit("docs: stored outputs are errors\n" + "\n".join(errors))
     for folder in (BUILD, SITE):
         shutil.rmtree(folder, ignore_errors=True)
-    stage(pages)
+    if lost := stage(pages):
+        remedy = "docs: `#| export` what these link to, or write ` name ` with spaces for no link"
+        sys.exit("\n".join([remedy, *lost]))
     status = sphinx_build(
         [
             "-q",

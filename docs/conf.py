@@ -25,7 +25,7 @@ html_theme = "sphinx_book_theme"
 html_title = settings["title"]
 html_static_path = ["_static", "../nbs/live.js", "../nbs/live.css"]
 html_css_files = ["site.css"]
-html_favicon = "_static/favicon.svg"
+html_favicon = "../nbs/favicon.svg"  # one file for both builders
 html_copy_source = html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_theme_options = {

@@ -55,7 +55,7 @@ class ConfigurationView(View):
     particle: int = 3 # which one is moved
     protocol: str = "exact" # "exact" or "thesis"
     points: int = 100 # along the line
-    order: int | None = None # whose eigenvalues stand out; None: the first
+    order: int | None = None # whose eigenvalues are drawn; None: the first
     places = [
         (0.062, 0.17, 0.252, 0.7),
         (0.395, 0.17, 0.24, 0.7),
@@ -63,7 +63,7 @@ class ConfigurationView(View):
     ]
     labels = [
         ("x ($R_c$)", "y ($R_c$)"),
-        ("x of the particle ($R_c$)", "eigenvalues"),
+        ("x of the particle ($R_c$)", "eigenvalues (log. beyond \u00b11)"),
         ("x of the particle ($R_c$)", "energy per particle ($E_c$)"),
     ]
     size = (10.0, 3.6)
@@ -129,7 +129,7 @@ def controls(self: ConfigurationView) -> list:
         Control("y", "slider", "y (R_c)", **ends),
         control_of(TrainingSpec.described()["R_0p"], "R_0p (R_c)"),
         Control("order", "switch", "order", options=self.orders, shown=len(self.orders) > 1,
-                tip="of the proximity matrix whose eigenvalues stand out"),
+                tip="of the proximity matrix whose eigenvalues are drawn"),
         control_of(DatabaseSpec.described()["protocol"]),
     ]
 
@@ -228,22 +228,18 @@ def _draw_place(ax, view):
     ax.set_xlim(-0.25 * view.width, 1.25 * view.width)
 
 def _draw_eigenvalues(ax, view, found):
-    "The eigenvalues along the line, one order in colour."
+    "The eigenvalues of one order along the line."
     N = len(view.positions)
-    strong = dict(color="C0", linewidth=1.6, zorder=3)
-    pale = dict(color="0.82", linewidth=1.0, zorder=2)
-    for i, order in enumerate(view.orders):
-        mine = slice(i * N, (i + 1) * N)
-        look = strong if order == view.order else pale
-        _draw_along(ax, view, found["x"], found["path_eigenvalues"][:, mine], **look)
-        if order == view.order:
-            here = found["eigenvalues"][mine]
-            ax.plot(np.full(N, view.x), here, "o", color="C0", markersize=4, zorder=4)
+    i = view.orders.index(view.order)
+    mine = slice(i * N, (i + 1) * N)
+    look = dict(color="C0", linewidth=1.6, zorder=3)
+    _draw_along(ax, view, found["x"], found["path_eigenvalues"][:, mine], **look)
+    here = found["eigenvalues"][mine]
+    ax.plot(np.full(N, view.x), here, "o", color="C0", markersize=4, zorder=4)
     ax.set_yscale("symlog", linthresh=1.0)
     ax.set_ylim(-1e4, 1e5)
     ax.set_yticks([-1e4, -1e2, 0, 1e2, 1e4])
-    ax.set_title(f"eigenvalues, range {view.R_0p:g}")
-    color_key(ax, {minus(f"order {o}"): "C0" if o == view.order else "0.6" for o in view.orders})
+    ax.set_title(minus(f"eigenvalues of order {view.order}, range {view.R_0p:g}"))
 
 # %% ../nbs/09c_configuration_views.ipynb #c5a8d3ce4
 def _draw_energies(ax, view, found):
@@ -264,7 +260,7 @@ def _draw_energies(ax, view, found):
     high = max(0.3 + 0.6 * abs(low), min(1.2 * here, most))
     ax.set_ylim(low - 0.12 * (high - low), high)
     ax.set_title(minus(f"energy {here:.3f} ({view.protocol})"))
-    color_key(ax, {name: COLORS[name] for name in names})
+    color_key(ax, {name: COLORS[name] for name in names}, above=True)
 
 # %% ../nbs/09c_configuration_views.ipynb #cc405a091
 @patch

@@ -513,7 +513,8 @@ def dynamics(
     worst = np.argmax(ratios)
     t = 0.01 * np.arange(len(curves[0]))
     lines = {"step 0.01": curves[0][:, worst], "step 0.005": curves[1][:, worst]}
-    drawn = Curve("dynamics", t, lines, "time", "change of the total energy ($E_c$)", subject,
+    unit = "time ($R_c \\sqrt{m/E_c}$)"
+    drawn = Curve("dynamics", t, lines, unit, "change of the total energy ($E_c$)", subject,
                   subject.protocol)
     if errors[1].max() < 1e-9: return judged(0.0, 0.5, "the energy is conserved", curve=drawn)
     said = f"error of the energy ({errors[1].max():.1g}) over that at twice the step"

@@ -12,7 +12,7 @@ from fastcore.basics import patch
 from .database import Database
 from .lattice import plot_lattice
 from .networks import Predictor
-from .training import TrainingSpec, train, training_rows, words_of_inputs
+from .training import TrainingSpec, train_in_memory, training_rows, words_of_inputs
 from .views import Control, View, color_key, control_of, minus, panels
 
 # %% auto #0
@@ -310,7 +310,7 @@ def train_now(self: NetworkView):
     self._running = True
     try:
         self.changed()
-        self.network = train(*self._at, progress=False, callback=self._epoch)
+        self.network = train_in_memory(*self._at, progress=False, callback=self._epoch)
     finally:
         self._running = False
 

@@ -48,7 +48,7 @@ class Curve(Valued):
         return picture_of(self.plot, (4.5, 3))
 
     def plot(self,
-        ax=None, # matplotlib Axes; None makes them
+        ax: object = None, # matplotlib Axes; None makes them
     ): # the Axes
         "Draw the lines."
         ax = axes_or_new(ax, (4.5, 3))
@@ -204,7 +204,7 @@ class Surface(Valued):
         return picture_of(self.plot, (4.2, 3.4))
 
     def plot(self,
-        ax=None, # matplotlib Axes; None makes them
+        ax: object = None, # matplotlib Axes; None makes them
     ): # the Axes
         "Draw the map, clipped, with the particles that stand still."
         ax = axes_or_new(ax, (4.2, 3.4))
@@ -339,7 +339,7 @@ def six_panels(
     *,
     protocol: str = "exact", # "exact" or "thesis"
     depth: int | None = None, # for all tests but the convergence; None: that of each in the thesis
-    axes=None, # six matplotlib Axes; None makes a figure
+    axes: object = None, # six matplotlib Axes; None makes a figure
 ): # the matplotlib Axes, an array (2, 3)
     "The figure of the six tests (figures 5 to 8)."
     check_potential(potential)

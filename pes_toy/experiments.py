@@ -17,12 +17,12 @@ from fastcore.basics import patch
 from .base.settings import Settings, setting
 from .database import Database
 from .energy import energy_and_forces, energy_per_particle
-from .generation import generate
+from .generation import generate_in_memory
 from .engine.epochs import keras_with_tensorflow
 from .networks import Predictor
 from .scores import Average, BaselineSpec, Scores, fit_baseline, score
 from .specification import DatabaseSpec, own_values
-from .training import DivergedError, TrainingSpec, facts_about, own_truth, train
+from .training import DivergedError, TrainingSpec, facts_about, own_truth, train_in_memory
 
 # %% auto #0
 __all__ = ['FRESH', 'fit', 'plain_experiment', 'Experiment', 'vary', 'run_experiment']
@@ -36,7 +36,7 @@ def fit(
 ) -> Predictor: # a Network, a Baseline, or a model of your own
     "Train a network, fit a baseline, or do what settings of your own do in `fit(database)`."
     if isinstance(spec, BaselineSpec): return fit_baseline(database, spec)
-    if isinstance(spec, TrainingSpec): return train(database, spec, progress=False)
+    if isinstance(spec, TrainingSpec): return train_in_memory(database, spec, progress=False)
     model = spec.fit(database)
     if "database" not in model.about: # what the warnings of score and the drag must know
         model.about = {**facts_about(database), **model.about}
@@ -51,11 +51,11 @@ def plain_experiment(
 ) -> Scores:
     "One run in protocol \"exact\": make a database, train, judge on fresh configurations."
     seed = database.seed + s
-    db = generate(dataclasses.replace(database, seed=seed), progress=False)
+    db = generate_in_memory(dataclasses.replace(database, seed=seed), progress=False)
     model = fit(db, dataclasses.replace(training, seed=training.seed + s))
     seed = database.seed + FRESH
     judge = dataclasses.replace(database, n_configurations=n_fresh, seed=seed, forces=True)
-    return score(model, generate(judge, progress=False))
+    return score(model, generate_in_memory(judge, progress=False))
 
 # %% ../nbs/08a_experiments.ipynb #cbcaaf241
 def labelled(db, labels):
@@ -192,7 +192,7 @@ def vary(
 @functools.lru_cache(16)
 def _generated(spec):
     "A database; experiments that differ in the training only share it."
-    return generate(spec, progress=False)
+    return generate_in_memory(spec, progress=False)
 
 def _make_database(experiment, **changes):
     "A database of the experiment with the labels that it asks for."
@@ -210,7 +210,7 @@ def _shifted(experiment, k=0):
     seed = experiment.training.seed + experiment.seed + 1000 * k
     return dataclasses.replace(experiment.training, seed=seed)
 
-# %% ../nbs/08a_experiments.ipynb #cdf169fd1
+# %% ../nbs/08a_experiments.ipynb #4cb3fc05
 def _quiet_score(model, db):
     "Scores without warnings, where everything that they say is known."
     with warnings.catch_warnings():
@@ -227,8 +227,16 @@ def _facts(models, model, seconds, fresh):
         trained_on=about.get("trained_on"),
         validation_mae=about.get("validation_mae", math.nan),
         best_epoch=about.get("best_epoch"),
+        **_end(getattr(models[0], "history", {})),
         mean_force=mean_force,
     )
+
+def _end(history, n=500):
+    "Validation MAE of the last epoch, and its 10, 50 and 90 % quantiles over the last n."
+    maes = np.asarray(history.get("validation_mae", ()), float)
+    if not len(maes): return {}
+    quantiles = np.quantile(maes[-n:], (0.1, 0.5, 0.9))
+    return dict(last_mae=float(maes[-1]), last_epochs=quantiles.tolist(), epochs_run=len(maes))
 
 def _errors_elsewhere(experiment, model):
     "Energy MAE at other widths."

@@ -19,10 +19,10 @@ from .engine.streams import Draw
 from .engine.sums import depths
 from .lattice import wrap
 from .relaxation import Recipe, relax_batch
-from .specification import DatabaseSpec, Share, relaxation_depth
+from .specification import DatabaseSpec, Share, depth_of_relaxation
 
 # %% auto #0
-__all__ = ['Block', 'make_block', 'fill_share', 'Estimate', 'estimate', 'generate']
+__all__ = ['Block', 'make_block', 'fill_share', 'Estimate', 'estimate', 'generate_in_memory']
 
 # %% ../nbs/05b_generation.ipynb #ca0d31ed4
 class Block(NamedTuple):
@@ -41,7 +41,7 @@ def relaxed_block(
     "Draws and relaxes configurations from their own random streams."
     x = np.empty((block.count, spec.n_particles, spec.dimension))
     w = np.full(block.count, block.share.width)
-    recipe = Recipe(spec.relaxer, block.share.epochs, spec.max_delta, relaxation_depth(spec),
+    recipe = Recipe(spec.relaxer, block.share.epochs, spec.max_delta, depth_of_relaxation(spec),
                     spec.protocol)
     streams = Draw(spec.seed, block.number, block.first, random_start=True)
     _, bits, energy = relax_batch(x, w, spec.potential, recipe, streams, workers=workers)
@@ -221,7 +221,7 @@ def _check_spec(spec):
                         "make one with DatabaseSpec(...)")
 
 # %% ../nbs/05b_generation.ipynb #d8fb9004
-def generate(
+def generate_in_memory(
     spec: DatabaseSpec, # what to make
     *,
     workers: int | None = None, # threads; None: all cores. The database does not depend on it

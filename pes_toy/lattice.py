@@ -41,7 +41,7 @@ def cells(
     grid = np.meshgrid(*[axis] * dimension, indexing="ij")
     return np.stack(grid, axis=-1).reshape(-1, dimension)
 
-# %% ../nbs/00_lattice.ipynb #b681ab23
+# %% ../nbs/00_lattice.ipynb #291cb9d8
 def lattice_points(
     positions: np.ndarray, # (N, d), in R_c
     width: float, # width of the cell, in R_c, or a cell (d, d) whose rows are its vectors
@@ -56,7 +56,7 @@ def lattice_points(
     shifts = k @ w[0] if w.ndim > 1 else w[0] * k
     return x[0] + shifts[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #62228d59
+# %% ../nbs/00_lattice.ipynb #a4ae4f5c
 def narrowest(
     width: float, # width of a cell, or a cell (d, d), in R_c
 ) -> float: # in R_c
@@ -64,7 +64,7 @@ def narrowest(
     if np.ndim(width) == 0: return width
     return float((1 / np.linalg.norm(np.linalg.inv(width), axis=0)).min())
 
-# %% ../nbs/00_lattice.ipynb #767c24d6
+# %% ../nbs/00_lattice.ipynb #aae675ea
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
     width: float | np.ndarray, # one width or (M,) widths, in R_c; or cells (d, d), (M, d, d)
@@ -76,7 +76,8 @@ def wrap(
         inside = x - np.einsum("mnd,mde->mne", turns, w)
         return inside[0] if single else inside
     w = w[:, None, None]
-    inside = x - w * np.floor(x / w)
+    with np.errstate(over="ignore"): # of points without a digit left; they go to 0
+        inside = x - w * np.floor(x / w)
     inside = np.where((inside >= w) | (inside < 0), 0.0, inside)
     return inside[0] if single else inside
 

@@ -33,7 +33,7 @@ from pes_toy.datasets import (
 from .engine.compile import sources
 from .generation import (
     BLOCK, Block, _check_limit, _check_spec, _joined, _taken, estimate, fill_share,
-    generate as generate_in_memory, make_block)
+    generate_in_memory, make_block)
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
@@ -589,8 +589,8 @@ def generate(
     *,
     workers: int | None = None, # threads; None: all cores. The database does not depend on it
     progress: bool = True, # print an estimate and show a progress bar
-    checkpoint=None, # a folder for chunks: what is there already is not made again
-    client=None, # a distributed.Client, whose workers make the chunks; one thread each
+    checkpoint: str | None = None, # a folder for chunks: what is there already is not made again
+    client: object = None, # a distributed.Client, whose workers make the chunks; one thread each
     chunk: int | None = None, # configurations drawn for a chunk; None: made in half a minute
 ) -> Database | Dataset: # with checkpoint a Dataset on disk, else a Database in memory
     "Make a database: here or on many machines, in memory or chunk by chunk on disk."

@@ -104,7 +104,7 @@ def triplet_derivatives(self: _Contract,
 #| code-fold: true
 @patch
 def plot(self: _Contract,
-    ax=None, # matplotlib Axes; None makes them
+    ax: object = None, # matplotlib Axes; None makes them
     low: float = 0.7, # smallest side, in R_c
     high: float = 4.0, # largest side, in R_c
 ): # the Axes
@@ -423,11 +423,11 @@ def variant(self: ModifiedLennardJones):
 class Potential(_Contract):
     "A potential of your own, from functions of distances; immutable, checked when made."
     def __init__(self,
-        pair=None, # V_2(r), in E_c: a scalar function of one distance
-        triplet=None, # V_3(a, b, c), in E_c: a scalar function of three sides, symmetric in them
+        pair: object = None, # V_2(r), in E_c: a scalar function of one distance
+        triplet: object = None, # V_3(a, b, c), in E_c: a scalar function, symmetric in three sides
         *,
-        pair_derivative=None, # dV_2/dr; None: numerical
-        triplet_derivative=None, # dV_3/da of (a, b, c); None: numerical
+        pair_derivative: object = None, # dV_2/dr; None: numerical
+        triplet_derivative: object = None, # dV_3/da of (a, b, c); None: numerical
         cutoff: float | None = None, # (mean) distance beyond which both are zero
         reach: float | None = None, # longest side; None: cutoff, 3/2 of it for triplets
         pair_weight: float | None = None, # in the lattice sum; None: 1, 1/4 beside triplets

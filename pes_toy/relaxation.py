@@ -88,7 +88,7 @@ class Relaxation(Valued, Shown):
     relaxer: str = "descent" # which relaxer
     protocol: str = "exact" # which protocol
 
-    def plot(self, ax=None):
+    def plot(self, ax: object = None):
         "The acceptance rate against the epochs, averaged over the configurations; returns Axes."
         ax = axes_or_new(ax, (5, 3))
         rate = 100 * np.atleast_2d(self.acceptance).mean(axis=0)

@@ -90,7 +90,7 @@ def _check_physics(spec):
         raise ValueError("forces exist in protocol 'exact' only; "
                          "use forces=False or protocol='exact'")
     _check_depth(spec, spec.depth)
-    _check_depth(spec, relaxation_depth(spec))
+    _check_depth(spec, depth_of_relaxation(spec))
 
 def _check_depth(spec, depth):
     "Whether the images at this depth fit into memory."
@@ -99,7 +99,7 @@ def _check_depth(spec, depth):
     boxed = is_boxed(spec.potential, spec.widths, N, d, spec.protocol)
     check_size(found, spec.widths, boxed, N, d)
 
-def relaxation_depth(
+def depth_of_relaxation(
     spec: DatabaseSpec, # the specification
 ) -> int | None: # depth while relaxing; None: as deep as the potential reaches
     "The depth of the relaxation: its own, or that of the energy."
@@ -142,7 +142,7 @@ def plain_database(
             start = rng.uniform(0, share.width, (spec.n_particles, spec.dimension))
             relaxed = relax(start, share.width, spec.potential, relaxer=spec.relaxer,
                             epochs=share.epochs, max_delta=spec.max_delta,
-                            depth=relaxation_depth(spec), protocol=spec.protocol,
+                            depth=depth_of_relaxation(spec), protocol=spec.protocol,
                             seed=int(rng.integers(2**31)))
             energy = energy_per_particle(relaxed.positions, share.width, spec.potential,
                                          depth=spec.depth, protocol=spec.protocol)

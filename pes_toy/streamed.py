@@ -15,7 +15,7 @@ from .engine.epochs import compiled_epoch, keras_with_tensorflow, model_weights
 from .networks import Network
 from .training import (
     Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, _scaled_gradients,
-    inputs_for, learning_rates, own_truth, train as train_in_memory)
+    inputs_for, learning_rates, own_truth, train_in_memory)
 
 # %% auto #0
 __all__ = ['ASIDE', 'WINDOW', 'aside_of', 'Survey', 'survey', 'train']
@@ -170,7 +170,7 @@ def train(
     spec: TrainingSpec = TrainingSpec(), # what to train
     *,
     progress: bool = True, # show a progress bar
-    callback=None, # called after each epoch with the history; returning True ends the training
+    callback: object = None, # called after each epoch with the history; True ends the training
 ) -> Network: # the network with the best validation
     "Train a network on a database, or on a dataset that passes by in windows."
     if not isinstance(database, Dataset):

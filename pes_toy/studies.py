@@ -252,7 +252,7 @@ def study(
     *,
     compute: bool = False, # compute what is missing
     workers: int = 1, # processes
-    client=None, # a distributed.Client, whose workers run the experiments instead
+    client: object = None, # a distributed.Client, whose workers run the experiments instead
     progress: bool = True, # show a progress bar
 ) -> Sweep:
     "The results of a study, three seeds each; `make figures` computes what is missing."

@@ -58,7 +58,7 @@ class Check:
         return f"{self.verdict}{figure}: {self.reason}"
 
     def plot(self,
-        ax=None, # matplotlib Axes; None makes them
+        ax: object = None, # matplotlib Axes; None makes them
     ): # the Axes
         "Draw what was looked at; a ValueError where there is nothing to draw."
         if self.curve is None:
@@ -212,7 +212,7 @@ def save(self: Verification,
 @patch
 def plot(self: Verification,
     name: str | None = None, # a check with a curve; None: all figures against their limits
-    ax=None, # matplotlib Axes; None makes them
+    ax: object = None, # matplotlib Axes; None makes them
 ): # the Axes
     "The curve behind a check, or how far every figure is from its limit."
     if name is not None: return self[name].plot(ax)

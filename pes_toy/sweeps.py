@@ -298,9 +298,9 @@ def sweep(
     experiments: list, # what to compare
     *,
     repeats: int = 3, # seeds
-    store=None, # JSON file of results; None: kept in memory
+    store: str | None = None, # JSON file of results; None: kept in memory
     workers: int = 1, # processes
-    client=None, # a distributed.Client, whose workers run the experiments instead
+    client: object = None, # a distributed.Client, whose workers run the experiments instead
     compute: bool = True, # False: only what is stored; an error if something is missing
     progress: bool = True, # show a progress bar
 ) -> Sweep:

@@ -29,8 +29,8 @@ from pes_toy.networks import (
 
 # %% auto #0
 __all__ = ['plain_training', 'words_of_inputs', 'descriptor_for', 'said_of', 'InputSettings', 'TrainingSpec', 'check_fraction',
-           'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'inputs_for', 'train', 'facts_about',
-           'own_truth']
+           'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'inputs_for', 'train_in_memory',
+           'facts_about', 'own_truth']
 
 # %% ../nbs/07a_training.ipynb #c91e6cb75
 def plain_training(
@@ -495,12 +495,12 @@ def _progress(known):
     return said + f", forces {100 * known['validation_force_error']:.2g} %"
 
 # %% ../nbs/07a_training.ipynb #9c4cd24b
-def train(
+def train_in_memory(
     database: Database, # configurations with energies; with forces if spec.force_weight is above 0
     spec: TrainingSpec = TrainingSpec(), # what to train
     *,
     progress: bool = True, # show a progress bar
-    callback=None, # called after each epoch with the history; returning True ends the training
+    callback: object = None, # called after each epoch with the history; True ends the training
 ) -> Network: # the network with the best validation
     "Train a network; the same specification and database give the same weights again."
     if not isinstance(spec, TrainingSpec):

@@ -43,7 +43,7 @@ class Verdict(Valued):
         return f"{_mark(self.holds)} {html.escape(self.reason)}"
 
     def plot(self,
-        ax=None, # matplotlib Axes; None makes them
+        ax: object = None, # matplotlib Axes; None makes them
     ): # the Axes
         "Draw the curve behind the verdict, and say it in the title."
         ax = self.curve.plot(ax)
@@ -299,7 +299,7 @@ class Verdicts(Valued):
     def plot(self,
         property: str, # one of PROPERTIES
         protocol: str = "exact", # "exact" or "thesis"
-        ax=None, # matplotlib Axes; None makes them
+        ax: object = None, # matplotlib Axes; None makes them
     ): # the Axes
         "Draw the curve behind a verdict."
         return self[property, protocol].plot(ax)
@@ -393,7 +393,7 @@ def _lines_of(name, row):
 
 # %% ../nbs/03a_verdicts.ipynb #ca89c6ed8
 def verdict_table(
-    potentials=None, # the potentials to judge; None: the four candidates of the thesis
+    potentials: object = None, # the potentials to judge; None: the four candidates of the thesis
     *,
     progress: bool = True, # show a progress bar
 ) -> VerdictTable: # their verdicts in both protocols

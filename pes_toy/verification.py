@@ -96,7 +96,7 @@ def verify(
     width: float | None = None, # of the cell, in R_c; None: 5 R_c, or what a model was made for
     depth: int | None = None, # of a potential without reach; None: 3 in the plane
     protocol: str = "exact", # of a potential: "exact", or "thesis" for the published sum
-    checks=None, # names of some checks; None: all that suit the kind
+    checks: list[str] | None = None, # names of some checks; None: all that suit the kind
     seed: int = 0, # of the configurations and other random choices
     progress: bool = True, # show a progress bar
 ) -> Verification: # a figure, a limit and a verdict for each check

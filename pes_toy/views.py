@@ -159,8 +159,16 @@ def minus(text: str) -> str: # with the sign of printers
 def color_key(
     ax, # Axes
     colors: dict, # label -> colour
+    above: bool = False, # in a row between axes and title, where lines are everywhere
 ):
     "What the lines are, in their colours."
+    if above:
+        ax.title.set_y(1.09)
+        for i, (label, color) in enumerate(colors.items()):
+            place = (i + 0.5) / len(colors)
+            ax.text(place, 1.02, label, color=color, fontsize=9, ha="center", va="bottom",
+                    transform=ax.transAxes)
+        return
     behind = dict(facecolor="white", edgecolor="none", alpha=0.75, pad=1)
     for i, (label, color) in enumerate(colors.items()):
         ax.text(0.97, 0.95 - 0.09 * i, label, color=color, fontsize=9, ha="right", va="top",

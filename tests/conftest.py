@@ -82,9 +82,7 @@ def copy_project(to):
             ROOT / name,
             to / name,
             symlinks=True,
-            ignore=shutil.ignore_patterns(
-                "__pycache__", ".ipynb_checkpoints", "nbdev.yml", "sidebar.yml"
-            ),
+            ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "nbdev.yml"),
         )
     for name in ("settings.ini", "setup.py", "README.md", "_quarto.yml"):
         shutil.copy(ROOT / name, to / name)
@@ -101,7 +99,7 @@ def tools_of_this_python():
 def db():
     "200 configurations with forces."
     from pes_toy.specification import DatabaseSpec
-    from pes_toy.generation import generate
+    from pes_toy.generation import generate_in_memory as generate
 
     return generate(DatabaseSpec(n_configurations=200, epochs=10, forces=True), progress=False)
 
@@ -110,7 +108,7 @@ def db():
 def small(db):
     "A trained network."
     from models import TINY
-    from pes_toy.training import TrainingSpec, train
+    from pes_toy.training import TrainingSpec, train_in_memory as train
 
     return train(db, TrainingSpec(**TINY), progress=False)
 

@@ -14,7 +14,7 @@ X = np.array([[0.5, 0.5], [1.6, 0.6], [0.7, 1.8], [2.5, 2.4]])
 BATCH = np.array([X, X[:, ::-1] + 0.1])
 
 NUMBERS = [
-    0, -1, 1, 2, 3, 1.5, -0.0, 1e-300, 1e-9, 1e9, 1e300, float("nan"), float("inf"),
+    0, -1, 1, 2, 3, 1.5, -0.0, 5e-324, 1e-300, 1e-9, 1e9, 1e300, float("nan"), float("inf"),
     -float("inf"), 10**400, -(10**400), 2**63, 2**64, True, np.True_, np.float32(2.5), np.int8(3),
     np.uint64(2**64 - 1), np.float16(2), np.longdouble(2.5), Decimal("2.5"), Decimal("nan"),
     Fraction(5, 2), 1 + 1j, np.complex128(2), np.datetime64("2026-01-01"), np.timedelta64(3, "s")]
@@ -49,6 +49,10 @@ class Target:
     def __repr__(self):
         return f"Target of {', '.join(self.good)}"
 
+    def _repr_pretty_(self, printer, cycle):
+        "What hypothesis prints of a case that failed: not all the good arguments of everything."
+        printer.text(repr(self))
+
 
 def _small(**more):
     return dict(positions=X, width=3.0, **more)
@@ -60,6 +64,12 @@ def _quietly(call):
 
 def database():
     return pt.generate(pt.DatabaseSpec(n_configurations=12, epochs=2, forces=True), progress=False)
+
+
+def in_chunks(folder):
+    "A dataset in a folder."
+    spec = pt.DatabaseSpec(n_configurations=12, epochs=2)
+    return pt.generate(spec, checkpoint=folder / "chunks", progress=False).folder
 
 
 def targets(folder):
@@ -128,6 +138,7 @@ def targets(folder):
         "filter": Target(db.filter, dict(mask=np.ones(12, bool), energy=(-3, 3), width=(1, 9)),
                          calls=("mask",)),
         "split": Target(db.split, dict(validation=0.25, seed=0)),
+        "sample": Target(pt.load(in_chunks(folder)).sample, dict(n=4, seed=0)),
         "rows": Target(db.__getitem__, dict(rows=slice(2, 5)), ("row",), errors=(IndexError,)),
         "prepare": Target(_quietly(pt.prepare), dict(
             database=db, descriptor=pt.ProximityEigenvalues(), name="inputs")),

@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from urllib.error import HTTPError
-from urllib.parse import unquote, urldefrag, urljoin
 from urllib.request import urlopen
 
 import nbformat
 import pytest
 from conftest import copy_project, pages
-from notebooks import errors, is_run, read
+from notebooks import ROOT, errors, is_run, read
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
@@ -161,29 +159,44 @@ def test_search_finds(browser, address, word, chapter):
         assert not problems
 
 
-def test_links_lead_somewhere(site, address):
-    "Each address in href and src, with its anchor, is there; other sites are not asked."
-    texts = {}
-    broken = []
+QUARTO = """<!doctype html><meta charset="utf-8">
+<style>
+.page { display: grid; padding: 0 1.5em; grid-template-columns: 1fr minmax(0, 752px) 1fr; }
+@media (min-width: 768px) {
+  .page { grid-template-columns: 1fr minmax(500px, 752px) minmax(100px, 1fr); }
+}
+main { grid-column: 2; } main > * { min-width: 0; }
+</style><style>%s</style><body class="quarto-%s"><div class="page"><main>%s</main></div>"""
+OUTPUT = '\n``` {=html}\n<div class="cell-output-display">%s</div>\n```\n'
+WIDEST = ("02_energy", "06_descriptors", "07_networks", "index")
 
-    def text(url):
-        if url not in texts:
-            try:
-                texts[url] = urlopen(url).read().decode("utf-8", "replace")
-            except HTTPError as error:
-                texts[url] = error
-        return texts[url]
 
-    for name in pages(site):
-        for link in re.findall(r'(?:href|src)="([^"]+)"', text(address + name)):
-            url, anchor = urldefrag(urljoin(address + name, link.replace("&amp;", "&")))
-            if not url.startswith(address):
-                continue
-            there = text(url)
-            missing = isinstance(there, HTTPError)
-            if missing or (anchor and f'id="{unquote(anchor)}"' not in there):
-                broken.append(f"{name}: {link}")
-    assert not broken, broken
+def as_quarto_writes(path):
+    "Text, formulas and tables of a notebook in HTML by pandoc, which is what Quarto asks."
+    import pypandoc
+
+    parts = []
+    for cell in read(path).cells:
+        parts += [cell.source] if cell.cell_type == "markdown" else []
+        data = [output.get("data", {}) for output in cell.get("outputs", [])]
+        parts += [OUTPUT % one["text/html"] for one in data if "text/html" in one]
+    options = ["--mathml", "--wrap=none"]
+    return pypandoc.convert_text("\n\n".join(parts), "html", "markdown", extra_args=options)
+
+
+@pytest.mark.parametrize("name", WIDEST)
+def test_pages_of_quarto_fit(browser, name):
+    "Without Quarto: what pandoc makes of a page, in a grid like Quarto's, with its style sheet."
+    text = as_quarto_writes(ROOT / "nbs" / f"{name}.ipynb")
+    assert text.count("<math") + text.count("<table") > 5
+    style = (ROOT / "nbs" / "styles.css").read_text(encoding="utf-8")
+    with watched_page(browser) as (page, problems):
+        page.set_content(QUARTO % (style, "light", text))
+        for width in (360, 768, 1024, 1400):
+            page.set_viewport_size({"width": width, "height": 900})
+            if (needs := page.evaluate(NEEDS)) > width:
+                problems.append(f"{name} needs {needs} pixels of {width}")
+        assert not problems
 
 
 SETTINGS = {

@@ -11,8 +11,8 @@ import pytest
 
 from battery_descriptors import check_descriptor_battery, check_settings, spaced
 from pes_toy import descriptors as ds
-from pes_toy.database import concat, load
-from pes_toy.generation import generate
+from pes_toy.database import concat, load_file as load
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.lattice import cells
 from pes_toy.specification import DatabaseSpec
 from pes_toy.symmetry_functions import SymmetryFunctions

@@ -10,7 +10,7 @@ from runs import BASELINE, NETWORK, OWN, QUICK
 from pes_toy.base.settings import Settings, setting
 from pes_toy.energy import energy_and_forces, energy_per_particle
 from pes_toy.experiments import Experiment, labelled, plain_experiment, run_experiment, vary
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.networks import Predictor
 from pes_toy.scores import BaselineSpec
 from pes_toy.specification import DatabaseSpec

@@ -274,7 +274,7 @@ things = [
     rng.uniform(0, 5, (3, 4, 4)),
 ]
 widths = [5.0, 5, np.float32(5), np.array(5.0), np.full(3, 5.0), np.full(4, 5.0),
-          np.full((3, 1), 5.0), [], [5.0], 0.0, -5.0, np.nan, np.inf, 1e-300, 1e300,
+          np.full((3, 1), 5.0), [], [5.0], 0.0, -5.0, np.nan, np.inf, 5e-324, 1e-300, 1e300,
           1e-3, "5", None, True]
 descriptors = [pt.ProximityEigenvalues(), pt.ProximityEigenvalues((-2, -3, -4), (3, 2, 1)),
                pt.SymmetryFunctions(), pt.RelativeDistances()]
@@ -339,3 +339,23 @@ def test_inputs_that_networks_have_never_seen(tmp_path):
     other.descriptor = ProximityEigenvalues((-2, -3, -4), 3.0)
     with pytest.raises(ValueError, match="with which this model was trained"):
         other.predict(x, w)
+
+
+@pytest.mark.parametrize("seed", ["abc", -1, 1.5, np.zeros(3), None, True], ids=str)
+def test_what_is_no_seed(seed):
+    "None would be other numbers each time."
+    db = pt.sample_database()[:20]
+    for call in (
+        db.plot_gallery,
+        lambda seed: pt.sample_network().plot_sample(db, seed=seed),
+        lambda seed: pt.report(ProximityEigenvalues(), db, seed=seed),
+    ):
+        with pytest.raises((TypeError, ValueError), match="seed must be a whole number"):
+            call(seed=seed)
+
+
+@pytest.mark.parametrize("name", ["searches", "drags"])
+def test_numbers_that_a_report_cannot_take(name):
+    for wrong in (0, 2.5, "many"):
+        with pytest.raises((TypeError, ValueError), match=f"{name} must be a whole number"):
+            pt.report(ProximityEigenvalues(), pt.sample_database()[:20], **{name: wrong})

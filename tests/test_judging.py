@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pes_toy.descriptors import Descriptor, ProximityEigenvalues
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.judging import report
 from pes_toy.lattice import wrap
 from pes_toy.specification import DatabaseSpec
@@ -55,6 +55,16 @@ def test_curves_of_a_drag_have_colours_of_their_own():
     found = report(ProximityEigenvalues((-2, -3, -4), 3.0), searches=2, drags=1)
     lines = found.plot()[2].lines
     assert len({tuple(line.get_color()) for line in lines}) == len(lines) == 12
+
+
+def test_names_of_the_inputs_stand_beside_the_curves():
+    found = report(ProximityEigenvalues((-2, -3), 3.0), searches=2, drags=1)
+    ax = found.plot()[2]
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
+    low, high = ax.get_ylim()
+    inside = (found.drag[1] > low) & (found.drag[1] < high)
+    assert 0.9 < inside[np.isfinite(found.drag[1])].mean() # the steep rest is cut off
 
 
 def test_faults_are_found():

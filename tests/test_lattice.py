@@ -1,6 +1,7 @@
 """Cells, images, wrapping and drawing of any lattice."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -61,6 +62,14 @@ def test_wrapping(d):
 def test_wrapping_at_the_edge(x):
     inside = wrap([[x]], 5.0)[0, 0]
     assert 0 <= inside < 5.0
+
+
+@pytest.mark.parametrize("x, w", [(0.5, 5e-324), (-0.5, 5e-324), (1e300, 1e-9), (5e-324, 5e-324)])
+def test_wrapping_where_the_number_of_widths_is_no_number(x, w):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of lost digits
+        assert wrap([[x]], w) == 0.0
 
 
 def test_wrapping_leaves_what_it_is_given():

@@ -49,7 +49,7 @@ def cases():
     found = []
     for _ in range(CASES):
         n, R_0 = rng.choice([2.0, 3.5, 6.0, 12.0]), rng.choice([1.2, 2.0, 3.1])
-        width = rng.uniform(1.5, 8)
+        width = rng.uniform(2, 8)
         x = rng.uniform(-0.5, width + 0.5, (rng.integers(1, 7), 2))
         found.append((x, width, pt.ModifiedLennardJones(n=n, R_0=R_0)))
     return found
@@ -105,17 +105,15 @@ def test_forces(script, cases):
 
 
 def test_forces_of_the_published_sum(script, cases):
-    few = [case for case in cases if case[1] > 2.5]
-    here = asked(script, few, "live.forces(x, w, potential, 'thesis')")
-    assert differences(here, [published_forces(*case) for case in few]) < 1e-10
+    here = asked(script, cases, "live.forces(x, w, potential, 'thesis')")
+    assert differences(here, [published_forces(*case) for case in cases]) < 1e-10
 
 
 def test_eigenvalues(script, cases):
     orders, ranges = (-2, -3, -4), (20.0, 6.0, 3.0)
-    wide = [case for case in cases if case[1] > 3]
     for order, R_0p in zip(orders, ranges):
-        here = asked(script, wide, f"live.eigenvalues(x, w, {order}, {R_0p})")
-        there = [pt.proximity_eigenvalues(x, w, order, R_0p) for x, w, _ in wide]
+        here = asked(script, cases, f"live.eigenvalues(x, w, {order}, {R_0p})")
+        there = [pt.proximity_eigenvalues(x, w, order, R_0p) for x, w, _ in cases]
         assert differences(here, there) < 1e-10
 
 
@@ -250,6 +248,33 @@ def test_particles_follow_keys(browser, address, figures, kind):  # noqa: F811
             for key in 60 * ["ArrowUp"]:  # through others and out of the cell
                 page.keyboard.press(key)
             assert float(particle.get_attribute("aria-valuenow")) <= 5.5
+
+
+def test_a_drag_shows_slopes_and_eigenvalues(browser, address, figures):  # noqa: F811
+    "The lower axes follow the choice, and the published slopes are four times the true ones."
+    with opened(browser, address + figures["drag"], "drag") as (page, figure):
+        heights = {}
+        for choice in ("slope", "as figure 16", "order −2", "order −3"):
+            figure.query_selector(f"label >> text={choice}").click()
+            page.wait_for_timeout(100)
+            lower = figure.query_selector_all("svg[role=img]")[-1]
+            lines = "e => [...e.querySelectorAll('path.line')].map((p) => p.getAttribute('class'))"
+            kinds = " ".join(lower.evaluate(lines))
+            assert ("eigen3" in kinds) == ("order" in choice), kinds
+            assert ("network" in kinds) == ("order" not in choice), kinds
+            ticks = (
+                "e => [...e.querySelectorAll('text[text-anchor=end]')].map((t) => t.textContent)"
+            )
+            heights[choice] = max(float(tick.replace("−", "-")) for tick in lower.evaluate(ticks))
+        assert heights["as figure 16"] == 4 * heights["slope"]
+
+
+def test_a_figure_that_fails_leaves_the_page_as_it_was(browser):  # noqa: F811
+    with watched_page(browser) as (page, problems):
+        page.set_content('<div class="live" data-figure="none"><p class="still">here</p></div>')
+        page.add_script_tag(content=live.script())
+        assert page.query_selector(".still").is_visible()
+        assert len(problems) == 1
 
 
 @pytest.mark.parametrize("kind", ["drag", "push"])

@@ -15,7 +15,13 @@ from models import TINY, handmade
 from pes_toy.specification import DatabaseSpec
 from pes_toy.descriptors import drag_path
 from pes_toy.energy import energy_per_particle
-from pes_toy.training import TrainingSpec, train
+from pes_toy.training import TrainingSpec, train_in_memory as train
+
+
+def test_names_stand_beside_a_configuration(db, small):
+    ax = small.plot_sample(db, 3)
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
 
 
 def test_pictures_of_a_network(db, small):

@@ -19,10 +19,10 @@ from models import TINY, Waves, in_process, same_weights, slopes_of
 from pes_toy import training as tr
 from pes_toy.specification import DatabaseSpec
 from pes_toy.database import Database
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.descriptors import MADE_FROM, ProximityEigenvalues, RelativeDistances, prepare
 from pes_toy.symmetry_functions import SymmetryFunctions
-from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train
+from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train_in_memory as train
 
 
 REPEATED = [
@@ -66,7 +66,7 @@ import tensorflow as tf
 tf.random.set_seed(13); tf.random.uniform((3,)); np.random.rand(7)
 sys.path.insert(0, sys.argv[1])
 from test_networks_training import *
-from pes_toy.database import load
+from pes_toy.database import load_file as load
 print(json.dumps(digests(load(sys.argv[2]))))""",
         Path(__file__).parent,
         path,

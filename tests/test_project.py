@@ -1,12 +1,18 @@
 """The files in the repository agree with each other."""
 
+import base64
 import difflib
+import hashlib
+import io
 import re
+import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 import yaml
+from PIL import Image
 from conftest import copy_project
 from notebooks import ROOT, errors, notebook_paths, read
 
@@ -137,6 +143,53 @@ def test_every_picture_says_what_it_shows(path):
         fail(f"{path} has pictures that a reader who cannot see them misses; {remedy}\n{listed}")
 
 
+VALUE_OF_A_PLOT = r"^(\[?Text\(|\[?<matplotlib\.|<Axes|array\(\[+<Axes|\[\[?<Axes)"
+
+
+def values_of_plots(nb):
+    "Outputs that say no more than that something was drawn."
+    for i, cell in enumerate(nb.cells):
+        for output in cell.get("outputs", []):
+            if re.match(VALUE_OF_A_PLOT, output.get("data", {}).get("text/plain", "")):
+                if not any(map(is_picture, [output])):
+                    yield f"cell {i}: {cell.source.splitlines()[-1]}"
+
+
+def test_a_value_of_a_plot_is_found():
+    cell = nbformat.v4.new_code_cell("ax.set(xlabel='r')")
+    said = {"text/plain": "[Text(0.5, 0, 'r')]"}
+    cell.outputs = [nbformat.v4.new_output("execute_result", said)]
+    assert list(values_of_plots(nbformat.v4.new_notebook(cells=[cell]))) == [
+        "cell 0: ax.set(xlabel='r')"
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_no_output_is_the_value_of_a_plot(path):
+    if found := list(values_of_plots(read(ROOT / path))):
+        listed = "\n".join(found)
+        fail(f"{path} shows what a plotting call returned; end it with a semicolon\n{listed}")
+
+
+def pictures_of(nb):
+    "(cell, digest of the pixels) of all pictures that are stored as PNG."
+    for i, cell in enumerate(nb.cells):
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                content = base64.b64decode(output["data"]["image/png"])
+                pixels = Image.open(io.BytesIO(content)).convert("RGB")
+                yield i, hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
+def test_no_picture_is_drawn_twice(path):
+    first = {}
+    for i, digest in pictures_of(read(ROOT / path)):
+        if digest in first:
+            fail(f"{path} shows one picture in cells {first[digest]} and {i}; leave one out")
+        first[digest] = i
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=str)
 def test_the_site_loses_nothing_of_the_title_cell(path):
     "nbdev keeps the title and one line of description of this cell."
@@ -150,6 +203,64 @@ def test_the_site_loses_nothing_of_the_title_cell(path):
     if lost:
         listed = "\n".join(lost)
         fail(f"{path}: move what the site would lose into a cell of its own:\n{listed}")
+
+
+def builder():
+    "docs/build_site.py as a module."
+    sys.path.insert(0, str(ROOT / "docs"))
+    import build_site
+
+    return build_site
+
+
+def test_every_notebook_stands_in_the_sidebar_once():
+    "Quarto and Sphinx make their sidebars from this file."
+    if found := builder().wrong_in_sidebar():
+        listed = "\n".join(found)
+        fail(f"nbs/sidebar.yml has to change:\n{listed}")
+    assert [*builder().sidebar()][1:3] == ["Tutorials", "Chapters"]
+
+
+def test_no_two_pages_look_alike_in_the_sidebar():
+    "Taking data elsewhere, Taking the data elsewhere."
+    seen = {}
+    for path in NOTEBOOKS:
+        titles = re.findall(r"^# (.+)$", read(ROOT / path).cells[0].source, re.M)
+        words = re.findall(r"\w+", titles[0].lower())
+        plain = " ".join(word for word in words if word not in ("a", "an", "the", "of", "your"))
+        seen.setdefault(plain, []).append(path.as_posix())
+    alike = {title: paths for title, paths in seen.items() if len(paths) > 1}
+    assert not alike, f"give one of each a title of its own: {alike}"
+
+
+def test_nothing_removes_or_ignores_the_files_of_the_site(tmp_path):
+    "Neither nbdev's own sidebar, nor `make clean`, nor .gitignore."
+    copy = copy_project(tmp_path / "project")
+    for name in ("Makefile", ".gitignore"):
+        shutil.copy(ROOT / name, copy / name)
+    for name in ("tests", "benchmarks"):
+        (copy / name).mkdir()
+    names = ("sidebar.yml", "_quarto.yml", "styles.css", "theme.scss", "favicon.svg")
+    before = {name: (copy / "nbs" / name).read_bytes() for name in names}
+    subprocess.run(["nbdev_sidebar"], cwd=copy, check=True)
+    subprocess.run(["make", "clean"], cwd=copy, check=True, capture_output=True)
+    assert {name: (copy / "nbs" / name).read_bytes() for name in names} == before
+    subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
+    kept = subprocess.run(["git", "ls-files", "nbs"], cwd=copy, capture_output=True, text=True)
+    assert {f"nbs/{name}" for name in names} <= set(kept.stdout.split())
+
+
+def test_the_settings_of_quarto_name_files_that_exist():
+    settings = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    html, website = settings["format"]["html"], settings["website"]
+    own = [name for names in html["theme"].values() for name in names if name.endswith(".scss")]
+    written = {"nbdev.yml"}  # by nbdev, from settings.ini
+    named = {*html["css"], website["favicon"], *own, *settings["metadata-files"]} - written
+    assert all((ROOT / "nbs" / name).is_file() for name in named), named
+    for names in html["theme"].values():  # the themes' fonts would come from a network
+        first = (ROOT / "nbs" / names[1]).read_text(encoding="utf-8")
+        assert first.startswith("/*-- scss:defaults --*/") and "$web-font-path: false;" in first
 
 
 def test_readme_says_what_the_front_page_says():

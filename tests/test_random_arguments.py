@@ -5,6 +5,7 @@ import inspect
 import warnings
 
 import numpy as np
+import pandas as pd
 import pes_toy as pt
 import pytest
 from hostile import VALUES, targets
@@ -74,6 +75,8 @@ FOUND = [  # what was found in this way, and mended
     ("Morse.triplet", "b", RAGGED), ("proximity_matrices", "R_0p", 1e300),
     ("numerical_gradients", "step", 0), ("numerical_gradients", "values", 5),
     ("RelativeDistances.pullback", "g", np.nan), ("RelativeDistances.pullback", "g", []),
+    ("split", "seed", np.zeros(3)), ("split", "seed", []), ("split", "seed", pd.Series([5.0])),
+    ("split", "seed", "a"), ("sample", "seed", "abc"), ("sample", "n", -1),
     ("relax", "relaxer", []), ("relax", "relaxer", np.zeros(3)),
     ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]
 
@@ -86,7 +89,6 @@ def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name,
     assert found.error
 
 
-@pytest.mark.stress
 @given(st.data())
 @cases(120, 4000)
 def test_what_is_handed_over_by_mistake(named, data):

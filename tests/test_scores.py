@@ -7,7 +7,7 @@ import pytest
 from models import handmade
 from runs import OWN, QUICK
 
-from pes_toy.generation import generate
+from pes_toy.generation import generate_in_memory as generate
 from pes_toy.networks import Predictor, load_network
 from pes_toy.scores import Average, BaselineSpec, fit_baseline, plain_score, score
 from pes_toy.specification import DatabaseSpec

@@ -7,10 +7,12 @@ from notebooks import ROOT
 from pes_toy.specification import DatabaseSpec
 from pes_toy.studies import STUDIES, Study, figures, study
 from pes_toy.sweeps import Store, with_seeds
+from pes_toy.thesis import networks
 from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
 RESULTS = ROOT / "nbs" / "results"
+STORES = {"recipe"} # of the book about the thesis
 
 
 def keys(name):
@@ -27,7 +29,14 @@ def test_every_stored_result_is_found(name):
 
 
 def test_nothing_else_is_stored():
-    assert {path.stem for path in RESULTS.glob("*.json")} == set(STUDIES)
+    assert {path.stem for path in RESULTS.glob("*.json")} == {*STUDIES, *STORES}
+
+
+def test_recipes_of_the_thesis_are_stored():
+    "Three seeds of each linear network of its chapter 5, two of the others, and no more."
+    wanted = [e.key for each in networks.recipes() for e in with_seeds(each, 3)]
+    wanted += [e.key for each in networks.other_recipes() for e in with_seeds(each, 2)]
+    assert sorted(wanted) == sorted(Store(RESULTS / "recipe.json").results)
 
 
 def test_results_stand_at_their_rows():

@@ -265,14 +265,24 @@ def test_what_is_drawn_of_a_database(db):
     assert selected.sum() == len(view.selection) and (selected <= everything).all()
 
 
-def test_the_chosen_order_stands_out():
+def test_the_chosen_order_alone_is_drawn():
     view = explore.ConfigurationView(order=-3)
     view.picture()
     found = view.compute()
-    lines = view._figure.axes[1].lines
-    strong = [line for line in lines if line.get_linewidth() == 1.6]
-    drawn = np.array([line.get_ydata()[101:201] for line in strong])
+    lines = [line for line in view._figure.axes[1].lines if len(line.get_ydata()) > 100]
+    drawn = np.array([line.get_ydata()[101:201] for line in lines])
     np.testing.assert_array_equal(drawn, found["path_eigenvalues"][:, 4:].T)
+    assert "order \u22123" in view._figure.axes[1].get_title()
+
+
+def test_names_of_the_energies_stand_above_the_curves():
+    view = explore.ConfigurationView(protocol="thesis")
+    view.picture()
+    ax = view._figure.axes[2]
+    assert {text.get_text() for text in ax.texts} == {"thesis", "exact"}
+    for text in ax.texts:
+        assert text.get_window_extent().y0 > ax.bbox.y1
+        assert text.get_window_extent().y1 < ax.title.get_window_extent().y0
 
 
 # what cannot be

@@ -57,7 +57,8 @@ function drag(box, { plot: first = "slope" }) {
   const say = table(left, ["energy v (E_c)", "force (x, y)"]);
   const xlabel = "height y of the chosen particle (R_c)";
   const kinds = {
-    slope: { ylabel: "slope dv/dy (E_c/R_c)" },
+    slope: { ylabel: "slope dv/dy (E_c/R_c)", times: 1 },
+    "as figure 16": { ylabel: "dv/dy, true ones times 4", times: 4 },
     "order -2": { y: [-1000, 5000], ylabel: "eigenvalues", ticks: [-1000, -100, 0, 100, 1000],
       bend: 50, order: -2 },
     "order -3": { y: [-3e4, 3e5], ylabel: "eigenvalues", bend: 500, order: -3,
@@ -76,7 +77,8 @@ function drag(box, { plot: first = "slope" }) {
     shown = to + below;
     energies = axes(places[0], { y: [1.1 * to, -0.6 * to], ylabel: "energy v (E_c)",
       ticks: [to, to / 2, 0, -to / 2] });
-    const usual = { y: [1.3 * to, -1.3 * to], ticks: [to, to / 2, 0, -to / 2, -to] };
+    const far = to * (kinds[below].times || 1);
+    const usual = { y: [1.3 * far, -1.3 * far], ticks: [far, far / 2, 0, -far / 2, -far] };
     lower = axes(places[1], { ...usual, ...kinds[below] });
   }
   let dots;
@@ -91,6 +93,7 @@ function drag(box, { plot: first = "slope" }) {
     const line = JSON.stringify([chosen, at(0), below]);
     if (line === known) return;
     known = line;
+    const { order, times } = kinds[below];
     const fine = range(121, ...ends.y);
     const found = PROTOCOLS.map((protocol) =>
       fine.map((y) => live.energy(at(y), WIDTH, potential, protocol)));
@@ -98,19 +101,18 @@ function drag(box, { plot: first = "slope" }) {
     zoom([-0.5, -1, -2, -4].find((to) => to < lowest) || -8);
     PROTOCOLS.forEach((protocol, i) => {
       energies.curve(protocol, fine, found[i]);
-      if (below === "slope") lower.curve(protocol, fine, fine.map((y) =>
-        -live.forces(at(y), WIDTH, potential, protocol)[chosen][1] / x.length));
+      if (times) lower.curve(protocol, fine, fine.map((y) =>
+        (-times * live.forces(at(y), WIDTH, potential, protocol)[chosen][1]) / x.length));
     });
-    if (kinds[below].order) {
-      const all = fine.map((y) => live.eigenvalues(at(y), WIDTH, kinds[below].order));
+    if (order) {
+      const all = fine.map((y) => live.eigenvalues(at(y), WIDTH, order));
       x.forEach((_, k) => lower.curve(`eigen${k}`, fine, all.map((values) => values[k])));
     }
     const coarse = range(61, ...ends.y);
-    const seen = coarse.map((y) => live.predict(at(y), WIDTH));
-    energies.curve("network", coarse, seen);
-    const inner = coarse.slice(1, -1);
-    if (below === "slope") lower.curve("network", inner, inner.map((_, i) =>
-      (seen[i + 2] - seen[i]) / (coarse[2] - coarse[0])));
+    const seen = (h) => coarse.map((y) => live.predict(at(y + h), WIDTH));
+    const [under, over] = [seen(-1e-4), seen(1e-4)];
+    energies.curve("network", coarse, over);
+    if (times) lower.curve("network", coarse, over.map((v, i) => (v - under[i]) / 2e-4));
   }
 
   // What is drawn of x as it is, at once; curves follow in the next frame.
@@ -129,7 +131,8 @@ function drag(box, { plot: first = "slope" }) {
         const [v, force] = found[name];
         say(name, [rounded(v), force.map((f) => rounded(f, 2)).join(", ")]);
         energies.dot(name, x[chosen][1], v);
-        if (below === "slope") lower.dot(name, x[chosen][1], -force[1] / x.length);
+        const times = name === "network" ? 1 : kinds[below].times;
+        if (kinds[below].times) lower.dot(name, x[chosen][1], (-times * force[1]) / x.length);
       }
       if (kinds[below].order) live.eigenvalues(x, WIDTH, kinds[below].order).forEach((v, k) =>
         lower.dot(`eigen${k}`, x[chosen][1], v));

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 # %% auto #0
-__all__ = ['NO_NUMBERS', 'check_number', 'check_choice', 'check_flag', 'check_configurations', 'needs']
+__all__ = ['NO_NUMBERS', 'check_number', 'random_numbers', 'check_choice', 'check_flag', 'check_configurations', 'needs']
 
 # %% ../../nbs/base/checks.ipynb #3ae4eeb1
 NO_NUMBERS = (bool, np.bool_, np.timedelta64) # though Python and numpy count them among them
@@ -56,6 +56,14 @@ def _wanted(integer, low, high, above):
     if high is None: return words
     begun = low is not None or above is not None
     return words + (f" and at most {high}" if begun else f" of at most {high}")
+
+# %% ../../nbs/base/checks.ipynb #99227fa4
+def random_numbers(
+    seed: int, # 0 or larger
+    name: str = "seed", # what to call it in the error
+) -> np.random.Generator: # the same numbers for the same seed
+    "Random numbers from a seed that somebody gave."
+    return np.random.default_rng(check_number(name, seed, integer=True, low=0))
 
 # %% ../../nbs/base/checks.ipynb #45ee11c3
 def check_choice(

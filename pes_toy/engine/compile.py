@@ -130,7 +130,7 @@ class _Cache(caching.FunctionCache):
 
 # %% ../../nbs/engine/compile.ipynb #c6616e38c
 def kernel(
-    function=None, # the function; None: decorate with options
+    function: object = None, # the function; None: decorate with options
     *,
     inline: bool = False, # paste it into its callers
     contract: bool = False, # a * b + c in one instruction, with one rounding

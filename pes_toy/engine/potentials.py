@@ -196,10 +196,10 @@ def _no_triplet(a, b, c):
 
 # %% ../../nbs/engine/potentials.ipynb #caf63a661
 def exchange(
-    pair=None, # V_2(r), or nothing
-    triplet=None, # V_3(a, b, c), or nothing
-    pair_derivative=None, # dV_2/dr, or nothing
-    triplet_derivative=None, # dV_3/da, or nothing
+    pair: object = None, # V_2(r), or nothing
+    triplet: object = None, # V_3(a, b, c), or nothing
+    pair_derivative: object = None, # dV_2/dr, or nothing
+    triplet_derivative: object = None, # dV_3/da, or nothing
 ) -> tuple: # what specialise puts in the place of the four names; whether it is all compiled
     "Functions of one's own in the place of the four names."
     f2, fast2 = compiled_scalar(pair or _no_pair, 1)
