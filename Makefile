@@ -53,6 +53,7 @@ figures: export ## compute what is missing in nbs/results/ (from nothing: about 
 	$(BIN)/nbdev_clean
 
 thesis: export ## recompute every claim of the thesis, store what comes out and print the account (with PySCF: pip install pes_toy[dft])
+	$(BIN)/python -c "from pes_toy.thesis.questions import compute_trials; compute_trials('nbs/results')"
 	$(BIN)/python -c "from pes_toy.thesis.account import account, recompute_all; recompute_all(); print(account())"
 	$(BIN)/python tests/notebooks.py nbs/thesis/00_account.ipynb
 	$(BIN)/nbdev_clean

@@ -29,7 +29,8 @@ function write(element, text) {
 const clamp = (v, low, high) => (v < high ? Math.max(v, low) : high);
 function rounded(v, digits = 3) {
   if (!Number.isFinite(v)) return "\u221e";
-  return Math.abs(v) < 1e5 ? v.toFixed(digits) : v.toExponential(1);
+  const text = Math.abs(v) < 1e5 ? v.toFixed(digits) : v.toExponential(1);
+  return Number(text) ? text : text.replace("-", "");
 }
 const range = (n, low, high) =>
   Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1));

@@ -33,36 +33,37 @@ function network() {
   return unpacked;
 }
 
-// A Gaussian of a distance that fades out smoothly at the cutoff.
-function shell(r, eta, middle, cutoff) {
-  const t = Math.min(r / cutoff, 1);
-  return (1 - t * t * t * (10 - t * (15 - 6 * t))) * Math.exp(-eta * (r - middle) ** 2);
+// Gaussians of a distance, (steepness, middle) each, that fade out smoothly at the cutoff.
+function gaussians(r, table, cutoff) {
+  const t = r / cutoff;
+  const fade = 1 - t * t * t * (10 - t * (15 - 6 * t));
+  return table.map((f) => fade * Math.exp(-f[0] * (r - f[1]) ** 2));
 }
 
 // Symmetry functions of the particle at p: sums over its neighbours, and over pairs of them.
 function surroundings(p, points, { radial, shells, turns, cutoff }) {
   const near = [];
+  const sums = new Float64Array(radial.length + shells.length * turns.length);
   for (const q of points) {
     const v = [q[0] - p[0], q[1] - p[1]];
     const r = Math.sqrt(v[0] * v[0] + v[1] * v[1]);
-    if (r > 0 && r < cutoff) near.push({ v, r, g: shells.map((s) => shell(r, ...s, cutoff)) });
-  }
-  const sums = radial.map((f) => near.reduce((sum, { r }) => sum + shell(r, ...f, cutoff), 0));
-  const angular = shells.map(() => turns.map(() => 0));
-  near.forEach((a, i) => {
-    for (const b of near.slice(0, i)) {
-      const third = distance(a.v, b.v);
+    if (!(r > 0 && r < cutoff)) continue;
+    gaussians(r, radial, cutoff).forEach((g, k) => (sums[k] += g));
+    const g = gaussians(r, shells, cutoff);
+    for (const b of near) {
+      const third = distance(v, b.v);
       if (third >= cutoff) continue;
-      const cosine = (a.v[0] * b.v[0] + a.v[1] * b.v[1]) / (a.r * b.r);
-      const bends = turns.map(([zeta, sign]) =>
-        2 ** (1 - zeta) * Math.max(1 + sign * cosine, 0) ** zeta);
-      shells.forEach((s, k) => {
-        const sides = a.g[k] * b.g[k] * shell(third, ...s, cutoff);
-        bends.forEach((bend, l) => (angular[k][l] += bend * sides));
+      const cosine = (v[0] * b.v[0] + v[1] * b.v[1]) / (r * b.r);
+      const sides = gaussians(third, shells, cutoff).map((h, k) => h * g[k] * b.g[k]);
+      turns.forEach(([zeta, sign], l) => {
+        const bend = 2 ** (1 - zeta) * Math.max(1 + sign * cosine, 0) ** zeta;
+        for (let k = 0; k < sides.length; k++)
+          sums[radial.length + k * turns.length + l] += bend * sides[k];
       });
     }
-  });
-  return sums.concat(angular.flat());
+    near.push({ v, r, g });
+  }
+  return sums;
 }
 
 // Energy per particle as the network sees it.
@@ -74,9 +75,11 @@ live.predict = (x, w) => {
   for (const p of at) {
     let values = surroundings(p, points, unpacked).map((v, i) => v * units[i]);
     layers.forEach((rows, l) => {
-      const out = rows[rows.length - 1].slice();
-      for (let i = 0; i < values.length; i++)
-        for (let j = 0; j < out.length; j++) out[j] += values[i] * rows[i][j];
+      const out = rows[values.length].slice();
+      for (let i = 0; i < values.length; i++) {
+        const [v, row] = [values[i], rows[i]];
+        for (let j = 0; j < out.length; j++) out[j] += v * row[j];
+      }
       values = l < layers.length - 1 ? out.map((z) => z / (1 + Math.exp(-z))) : out;
     });
     sum += values[0];

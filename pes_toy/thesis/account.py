@@ -94,7 +94,7 @@ def stored() -> dict: # name -> Found
 # %% ../../nbs/thesis/00_account.ipynb #329648a9
 def results_folder() -> str: # a path
     "Where a checkout keeps the results of trainings. FileNotFoundError outside of one."
-    for folder in ("nbs/results", "../results", "results"):
+    for folder in ("nbs/results", "../results", "results", "../nbs/results"):
         if Path(folder).is_dir(): return folder
     raise FileNotFoundError("there is no folder nbs/results here: claims about trained networks "
                             "are recomputed in a checkout of the project, by make thesis")
