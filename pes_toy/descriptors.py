@@ -542,7 +542,7 @@ def _of_pairs(slopes, N):
     out[:, pair, i] = -slopes
     return out
 
-# %% ../nbs/06_descriptors.ipynb #3234a673
+# %% ../nbs/06_descriptors.ipynb #05a7da39
 def prepare(
     database: Database, # the database
     descriptor: Descriptor = ProximityEigenvalues(), # what to compute
@@ -555,19 +555,22 @@ def prepare(
     check_database(database, name)
     if not len(database): raise ValueError("database is empty; there is nothing to prepare")
     _check_inputs_fit(database, descriptor)
-    parts = []
+    found = None
     with progress_bar(len(database), progress) as bar:
         for first in range(0, len(database), 16 * CHUNK):
             part = slice(first, first + 16 * CHUNK)
-            parts.append(flat_values(descriptor, database.positions[part], database.width[part]))
-            bar.update(len(parts[-1]))
+            values = flat_values(descriptor, database.positions[part], database.width[part])
+            if found is None:
+                found = np.empty((len(database), values.shape[1]))
+            found[part] = values
+            bar.update(len(values))
     made_from = numbers_of_rows(database.positions, database.width)
-    extra = {**database.extra, name: np.concatenate(parts), name + MADE_FROM: made_from}
+    extra = {**database.extra, name: found, name + MADE_FROM: made_from}
     inputs = {**database.about.get("inputs", {}), name: settings}
     return dataclasses.replace(database, extra=extra, about={**database.about, "inputs": inputs})
 
 def _check_inputs_fit(database, descriptor):
-    "The inputs are held twice when they are put together."
+    "The inputs are held twice when they go into the database, which keeps a copy."
     M, N, d = database.positions.shape
     inputs = descriptor.n_inputs(N, d) * (N if descriptor.local else 1)
     check_memory(f"preparing {M:,} configurations, {inputs:,} inputs each,", 16.0 * M * inputs,
@@ -592,12 +595,13 @@ def inputs_of(
     known = descriptor or descriptor_from_settings(stored)
     return np.array(_stored_values(database, known, name))
 
-# %% ../nbs/06_descriptors.ipynb #5d563140
+# %% ../nbs/06_descriptors.ipynb #b449f4fd
 def check_database(database, name):
     "A database, and the name of a column."
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
-                        "reads one from a file")
+                        "reads one from a file, dataset[rows] takes one from a Dataset, whose "
+                        "inputs train makes by itself")
     if not isinstance(name, str):
         raise TypeError(f"name must be the name of a column, got {name!r}")
 
