@@ -11,7 +11,7 @@ from .compile import kernel
 # %% auto #0
 __all__ = ['as_matrices', 'heights', 'volumes', 'sizes', 'reduced', 'wrapped_into', 'cell_tables', 'cells_of', 'same_cells']
 
-# %% ../../nbs/engine/shapes.ipynb #c237919c
+# %% ../../nbs/engine/shapes.ipynb #123ec1d2
 def as_matrices(
     w: np.ndarray, # (M,) widths, or (M, d, d) cells, in R_c
     d: int, # number of dimensions
@@ -30,7 +30,8 @@ def volumes(
     d: int, # number of dimensions
 ) -> np.ndarray: # (M,)
     "Volumes of cells: lengths in one dimension, areas in two."
-    return np.abs(np.linalg.det(w)) if w.ndim > 1 else w**d
+    with np.errstate(over="ignore", under="ignore"): # infinite, or nothing
+        return np.abs(np.linalg.det(w)) if w.ndim > 1 else w**d
 
 def sizes(
     w: np.ndarray, # (M,) widths, or (M, d, d) cells
