@@ -376,7 +376,7 @@ def _prepared(database, spec, training, aside):
         found.energy_scale = float(energy.std()) or 1.0
     return found
 
-# %% ../nbs/07a_training.ipynb #b31a0c8b
+# %% ../nbs/07a_training.ipynb #e5fed214
 CHUNK = 4096 # configurations whose gradients are computed at once
 
 def _scaled_gradients(prepared, chosen, bar):
@@ -401,10 +401,10 @@ def _scaled_gradients(prepared, chosen, bar):
     return out
 
 def _check_memory(database, spec):
-    "Inputs stand in memory four times, their gradients twice, and a chunk of these as they come."
+    "Inputs, in both precisions, positions, gradients, and a chunk of these as they come."
     M, N, d = database.positions.shape
     inputs = spec.descriptor.n_inputs(N, d) * (N if spec.descriptor.local else 1)
-    need = 24.0 * M * inputs
+    need = 8.0 * M * (3 * inputs + N * d + 6)
     remedy = "use fewer configurations or inputs"
     if spec.force_weight:
         need += inputs * N * d * (8.0 * M + 24.0 * min(M, CHUNK))

@@ -10,25 +10,32 @@ import pytest
 
 from notebooks import ROOT
 
-FIRST = {
+HEADINGS = {  # of the files that come first: what is quick, then what takes longest
     "test_style.py": "The code is readable",
     "test_project.py": "The files agree: notebooks, modules, README, stored outputs",
     "test_notebooks.py": "Every notebook runs in a fresh kernel and stores what a run shows",
-}
-LAST = {
-    "test_site.py": "The site builds",
     "test_browser.py": "In a browser: the site and JupyterLab",
+    "test_site.py": "The site builds",
     "test_live.py": "In a browser: the figures that move",
 }
-HEADINGS = {**FIRST, **LAST}
+LONG = [  # these come next: with short files at the end, two processes end together
+    "test_verification.py",
+    "test_printed.py",
+    "test_wheel.py",
+    "test_networks_training.py",
+    "test_sweeps.py",
+    "test_travel.py",
+    "test_studies.py",
+    "test_interrupts.py",
+]
 
 
 def pytest_collection_modifyitems(items):
-    order = [*FIRST, "all others", *LAST]
+    order = [*HEADINGS, *LONG]
 
     def place(item):
         name = item.path.name
-        return order.index(name if name in HEADINGS else "all others")
+        return order.index(name) if name in order else len(order)
 
     items.sort(key=place)  # stable: within a file, and among the other files, the order stays
 
@@ -54,18 +61,30 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    "The folder with the pages, built in a copy of the project."
-    copy = copy_project(tmp_path_factory.mktemp("site") / "project")
+    "The folder with the pages, built in a copy of the project; once for all processes of a run."
+    from pes_toy.base.files import locked
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with locked(shared / "site.lock"):
+        if not (shared / "site.said").exists():
+            build_site(shared / "site", shared / "site.said")
+    said = (shared / "site.said").read_text(encoding="utf-8")
+    if said:
+        pytest.fail(f"docs/build_site.py fails:\n{said}", pytrace=False)
+    return shared / "site" / "_site"
+
+
+def build_site(project, said):
+    "Builds the site in a copy of the project, and notes what was said if that failed."
     build = subprocess.run(
         [sys.executable, "docs/build_site.py"],
-        cwd=copy,
+        cwd=copy_project(project),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    if build.returncode:
-        pytest.fail(f"docs/build_site.py fails:\n{build.stdout}", pytrace=False)
-    return copy / "_site"
+    said.write_text(build.stdout or "no word" if build.returncode else "", encoding="utf-8")
 
 
 def pages(site):

@@ -354,6 +354,8 @@ def test_what_needs_memory_says_so(whole):
         pt.load(whole).positions
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         pt.load(whole).colour
+    with pytest.raises(TypeError, match="got Dataset.*dataset.rows.*train makes by itself"):
+        pt.prepare(pt.load(whole))
 
 
 def test_the_command_writes_and_reads_datasets(tmp_path, capsys, monkeypatch):

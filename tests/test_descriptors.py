@@ -5,13 +5,15 @@ import json
 import math
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from battery_descriptors import check_descriptor_battery, check_settings, spaced
 from pes_toy import descriptors as ds
-from pes_toy.database import concat, load_file as load
+from pes_toy.base.registry import DESCRIPTORS
+from pes_toy.database import Database, concat, load_file as load
 from pes_toy.generation import generate_in_memory as generate
 from pes_toy.lattice import cells
 from pes_toy.specification import DatabaseSpec
@@ -191,3 +193,26 @@ def test_import_is_light():
     code = f"import sys, pes_toy.judging; print([m for m in {HEAVY} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == []
+
+
+def test_preparing_holds_the_inputs_twice_as_its_estimate_says(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Many(ds.Descriptor):
+        "Sixty inputs that cost nothing."
+
+        def values(self, positions, width):
+            return np.repeat(positions[:, 0, :1], 60, axis=1)
+
+    said = []
+    monkeypatch.setattr(ds, "check_memory", lambda what, need, remedy: said.append(need))
+    rng = np.random.default_rng(0)
+    db = Database(rng.uniform(0, 5, (60_000, 2, 2)), 5.0, np.zeros(60_000))
+    tracemalloc.start()
+    try:
+        found = ds.prepare(db, Many(), progress=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        DESCRIPTORS.forget("Many")
+    np.testing.assert_array_equal(found.extra["inputs"][:, 7], db.positions[:, 0, 0])
+    assert said == [2 * found.extra["inputs"].nbytes] and peak < 1.3 * said[0]

@@ -37,6 +37,23 @@ def test_exported_modules_use_what_they_import():
     ruff("--select", "F401,F821", "pes_toy")
 
 
+NOT_SHOWN = re.compile(r"^#\|\s*(export|exporti|exports|exec_doc|eval:\s*false)\b", re.M)
+
+
+@pytest.mark.parametrize("path", notebook_paths(), ids=str)
+def test_imports_have_cells_of_their_own(path):
+    "nbdev runs cells with imports, alone, when it makes the pages, and refuses other code in them."
+    mixed = []
+    for cell in read(ROOT / path).cells:
+        if cell.cell_type != "code" or NOT_SHOWN.search(cell.source):
+            continue
+        nodes = list(ast.walk(ast.parse(re.sub(r"^\s*[%!].*", "", cell.source, flags=re.M))))
+        imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+        if imports and any(isinstance(node, (ast.Expr, ast.Assign)) for node in nodes):
+            mixed.append(cell.source)
+    assert not mixed, "\n--\n".join(mixed)
+
+
 def functions(tree):
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
