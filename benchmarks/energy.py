@@ -13,7 +13,10 @@ import numpy as np
 from narrow_program import energy_and_forces_in_the_plane
 from timing import best_of, show
 
+from pes_toy.descriptors import ProximityEigenvalues
+from pes_toy.elasticity import stress
 from pes_toy.energy import energy_and_forces, energy_per_particle, plain_energy
+from pes_toy.symmetry_functions import SymmetryFunctions
 
 DENSITY = 0.16
 HERE = Path(__file__).parent
@@ -153,7 +156,36 @@ def small_cells():
     show("small and narrow cells", rows)
 
 
+def sheared_cells():
+    "Square cells and sheared ones of the same volume, in turn; stress beside forces."
+    rng = np.random.default_rng(0)
+    rows = []
+    for d, N in [(2, 4), (2, 20), (3, 64), (2, 10_000)]:
+        x = np.array([on_a_lattice(N, d, rng)[0] for _ in range(max(1, 4_000 // N))])
+        w = (N / (0.16, 0.08)[d - 2]) ** (1 / d)
+        shear = np.eye(d)
+        shear[1, 0] = 0.3
+        y = x @ shear
+        cell = w * shear
+        square, sheared, stressed = best_of(
+            lambda: energy_and_forces(x, w, workers=1),
+            lambda: energy_and_forces(y, cell, workers=1),
+            lambda: stress(x, w, workers=1), rounds=7)
+        rows += [(f"{N:,} in {d}-D: energy and forces", square / len(x) * 1e6, "us, square"),
+                 ("   sheared, to square", sheared / square, ""),
+                 ("   stress, to energy and forces", stressed / square, "")]
+    x = rng.uniform(0, 5, (500, 4, 2))
+    cell = 5 * np.array([[1.0, 0.0], [0.3, 1.0]])
+    for descriptor in (ProximityEigenvalues(), SymmetryFunctions()):
+        square, sheared = best_of(lambda: descriptor.values(x, 5.0),
+                                  lambda: descriptor.values(x, cell), rounds=7)
+        rows += [(f"{type(descriptor).__name__}, 4 in 2-D", square / len(x) * 1e6, "us, square"),
+                 ("   sheared, to square", sheared / square, "")]
+    show("cells of any shape", rows)
+
+
 if __name__ == "__main__":
     large_cells()
     a_million_particles()
     small_cells()
+    sheared_cells()

@@ -18,10 +18,10 @@ from .potentials import ModifiedLennardJones
 __all__ = ['MOST_BY_FORCE', 'plain_energy', 'energy_per_particle', 'plain_forces', 'energy_and_forces', 'forces',
            'brute_force_energy', 'Cost', 'cost']
 
-# %% ../nbs/02_energy.ipynb #c2b129086
+# %% ../nbs/02_energy.ipynb #2908903e
 def plain_energy(
     positions: np.ndarray, # (N, d), in R_c
-    width: float, # in R_c
+    width: float, # in R_c, or a cell (d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     depth: int = 1, # how many cells around the central one
     protocol: str = "exact", # "exact" or "thesis"
@@ -59,10 +59,10 @@ def check_potential(potential):
                         f"{potential!r}; wrap functions of your own in Potential(...)")
     return potential
 
-# %% ../nbs/02_energy.ipynb #c0f81f0c3
+# %% ../nbs/02_energy.ipynb #8d75d142
 def energy_per_particle(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # cells around the central one; None: as many as matter
@@ -75,14 +75,14 @@ def energy_per_particle(
     """
     check_potential(potential)
     check_protocol(protocol)
-    x, w, single = check_configurations(positions, width)
+    x, w, single = check_configurations(positions, width, cells=True)
     energy, _ = evaluate(x, w, potential, depth, protocol, workers)
     return float(energy[0]) if single else energy
 
-# %% ../nbs/02_energy.ipynb #c1575cce0
+# %% ../nbs/02_energy.ipynb #40610ef9
 def plain_forces(
     positions: np.ndarray, # (N, d), in R_c
-    width: float, # in R_c
+    width: float, # in R_c, or a cell (d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     depth: int = 1, # how many cells around the central one
     h: float = 1e-5, # half the step, in R_c
@@ -98,10 +98,10 @@ def plain_forces(
         f[index] = -len(x) * (above - below) / (2 * h)
     return f
 
-# %% ../nbs/02_energy.ipynb #c9282da32
+# %% ../nbs/02_energy.ipynb #7103e525
 def energy_and_forces(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # cells around the central one; None: as many as matter
@@ -109,14 +109,14 @@ def energy_and_forces(
 ): # energy per particle in E_c, and forces in E_c/R_c with the shape of the positions
     "Energy per particle and forces in one go, protocol \"exact\"."
     check_potential(potential)
-    x, w, single = check_configurations(positions, width)
+    x, w, single = check_configurations(positions, width, cells=True)
     energy, forces = evaluate(x, w, potential, depth, "exact", workers, with_forces=True)
     return (float(energy[0]), forces[0]) if single else (energy, forces)
 
-# %% ../nbs/02_energy.ipynb #c0a3152ad
+# %% ../nbs/02_energy.ipynb #94cb5363
 def forces(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     depth: int | None = None, # cells around the central one; None: as many as matter
@@ -125,18 +125,18 @@ def forces(
     "Minus the derivative of the energy of a cell, N v; images move too. Protocol \"exact\"."
     return energy_and_forces(positions, width, potential, depth=depth, workers=workers)[1]
 
-# %% ../nbs/02_energy.ipynb #b4647f2c
+# %% ../nbs/02_energy.ipynb #2912a867
 MOST_BY_FORCE = 1000 # points, some seconds
 
 def brute_force_energy(
     positions: np.ndarray, # (N, d), in R_c
-    width: float, # in R_c
+    width: float, # in R_c, or a cell (d, d)
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     depth: int = 1, # cells around the central one
 ) -> float: # in E_c
     "Energy per particle from all triangles and pairs of all cells (equation 4). Slow."
     check_potential(potential)
-    x, w, _ = check_configurations(positions, width)
+    x, w, _ = check_configurations(positions, width, cells=True)
     points = lattice_points(positions, width, depth)[0]
     check_apart(x, w)
     points = points.reshape(-1, points.shape[2])

@@ -41,27 +41,40 @@ def cells(
     grid = np.meshgrid(*[axis] * dimension, indexing="ij")
     return np.stack(grid, axis=-1).reshape(-1, dimension)
 
-# %% ../nbs/00_lattice.ipynb #cf22af5ef
+# %% ../nbs/00_lattice.ipynb #291cb9d8
 def lattice_points(
     positions: np.ndarray, # (N, d), in R_c
-    width: float, # width of the cell, in R_c
+    width: float, # width of the cell, in R_c, or a cell (d, d) whose rows are its vectors
     depth: int = 1, # depth of surrounding cells
 ) -> tuple[np.ndarray, np.ndarray]: # points (K, N, d) in R_c, and the cells (K, d) they stand in
     "The particles of one configuration and all their images within `depth`."
-    x, w, single = check_configurations(positions, width)
+    x, w, single = check_configurations(positions, width, cells=True)
     if not single:
         raise ValueError(f"positions must be one configuration (N, d), got {x.shape}; "
                          "index the batch first")
     k = cells(x.shape[2], depth)
-    return x[0] + w[0] * k[:, None, :], k
+    shifts = k @ w[0] if w.ndim > 1 else w[0] * k
+    return x[0] + shifts[:, None, :], k
 
-# %% ../nbs/00_lattice.ipynb #3d2b7835
+# %% ../nbs/00_lattice.ipynb #a4ae4f5c
+def narrowest(
+    width: float, # width of a cell, or a cell (d, d), in R_c
+) -> float: # in R_c
+    "The smallest distance between opposite faces of a cell: images do not follow closer."
+    if np.ndim(width) == 0: return width
+    return float((1 / np.linalg.norm(np.linalg.inv(width), axis=0)).min())
+
+# %% ../nbs/00_lattice.ipynb #aae675ea
 def wrap(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width or (M,) widths, in R_c
+    width: float | np.ndarray, # one width or (M,) widths, in R_c; or cells (d, d), (M, d, d)
 ) -> np.ndarray: # the same points of the lattice, with every coordinate in [0, width)
-    "Positions brought back into the central cell."
-    x, w, single = check_configurations(positions, width, lost=True)
+    "Positions brought back into the central cell; in other cells than squares by their fractions."
+    x, w, single = check_configurations(positions, width, lost=True, cells=True)
+    if w.ndim > 1:
+        turns = np.floor(np.einsum("mnd,mde->mne", x, np.linalg.inv(w)))
+        inside = x - np.einsum("mnd,mde->mne", turns, w)
+        return inside[0] if single else inside
     w = w[:, None, None]
     with np.errstate(over="ignore"): # of points without a digit left; they go to 0
         inside = x - w * np.floor(x / w)

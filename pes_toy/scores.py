@@ -382,7 +382,7 @@ def fit_baseline(
     model.truth = own_truth(database)
     return model
 
-# %% ../nbs/08_scores.ipynb #61dbfb57
+# %% ../nbs/08_scores.ipynb #c859414b
 @MODELS.add
 class Average(Predictor):
     "The mean of several predictors."
@@ -404,6 +404,11 @@ class Average(Predictor):
         return all(member.any_number for member in self.members)
 
     @property
+    def any_cell(self) -> bool:
+        "Do all members know cells of any shape?"
+        return all(member.any_cell for member in self.members)
+
+    @property
     def n_parameters(self) -> int:
         "Parameters of all members that count theirs."
         return sum(getattr(member, "n_parameters", 0) for member in self.members)
@@ -421,6 +426,10 @@ class Average(Predictor):
     def from_inputs(self, values, with_slopes=False):
         "Mean energies and slopes."
         return _means([member.from_inputs(values, with_slopes) for member in self.members])
+
+    def strains(self, x, w):
+        "Mean derivatives by a strain."
+        return np.mean([member.strains(x, w) for member in self.members], axis=0)
 
 # %% ../nbs/08_scores.ipynb #27a3a268
 def _means(found):

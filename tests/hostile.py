@@ -107,6 +107,18 @@ def targets(folder):
             pt.numerical_gradients, dict(values=lambda x, w: x.sum(axis=(1, 2)), positions=BATCH,
                                          width=np.array([3.0, 3.0]), step=1e-5),
             calls=("values",)),
+        "stress": Target(pt.stress, _small(**cell, workers=1)),
+        "stress of cells": Target(pt.stress, dict(positions=X, width=[[3.0, 0.0], [1.0, 3.0]])),
+        "pressure": Target(pt.pressure, _small(**cell, workers=1)),
+        "strained": Target(pt.strained, _small(strain=[[0.1, 0.0], [0.2, 0.0]])),
+        "equation_of_state": Target(
+            pt.equation_of_state, dict(positions=np.zeros((1, 2)), width=0.8, potential=mlj,
+                                       scales=(0.9, 1.0, 1.1, 1.2), depth=None), ("scales",)),
+        "elastic_constants": Target(
+            pt.elastic_constants, _small(**cell, relaxed=True, step=1e-4)),
+        "hessian": Target(pt.hessian, _small(**cell, step=1e-4)),
+        "vibrations": Target(pt.vibrations, _small(**cell)),
+        "stress of a network": Target(network.stress, dict(positions=X, width=5.0)),
         "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
         "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),
         "RelativeDistances": Target(pt.RelativeDistances, dict(orders=(-2, -3))),

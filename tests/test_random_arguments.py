@@ -16,7 +16,7 @@ from worlds import cases, outcome
 
 pytestmark = pytest.mark.random
 PHYSICS = {"positions", "width", "potential", "depth", "protocol", "orders", "R_0p", "spec"}
-ELSEWHERE = {"plot_lattice", "estimate", "report", "verify"}  # a picture, times, minutes of work
+ELSEWHERE = {"plot_lattice", "plot_cell", "estimate", "report", "verify"}  # pictures, long work
 
 
 @pytest.fixture(scope="module")

@@ -87,26 +87,32 @@ def check_flag(
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
-# %% ../../nbs/base/checks.ipynb #2f326aad
+# %% ../../nbs/base/checks.ipynb #1bc124f3
 def check_configurations(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width for all, or (M,) widths, in R_c
+    width: float | np.ndarray, # one width for all, or (M,) widths, in R_c; or cells, see below
     *,
     lost: bool = False, # only warn of positions so far away that most digits are lost
-) -> tuple[np.ndarray, np.ndarray, bool]: # (M, N, d), (M,), True if a single configuration came in
+    cells: bool = False, # can the caller work in any cell?
+) -> tuple[np.ndarray, np.ndarray, bool]: # (M, N, d), (M,) or (M, d, d), True if one came in
     "Positions and widths as contiguous float64 arrays, or an error that says what is wrong."
     found = _one_plain(positions, width)
     if found: return found
     x = _as_floats("positions", positions)
     w = _as_floats("width", width)
     single = x.ndim == 2
-    _check_shapes(x, w, single)
+    w = _check_shapes(x, w, single)
     x = x[None] if single else x
-    _check_values(x, w)
+    _check_positions(x)
+    shape = w.shape[-2:] if w.ndim > 1 else ()
+    if shape and not cells:
+        raise ValueError(f"width must be a number here, got a cell matrix {w[0].tolist()}, which "
+                         "is no square or cube along the axes; use such a cell")
+    (_check_matrices if shape else _check_widths)(w)
     _check_digits(x, w, lost)
-    return np.ascontiguousarray(x), np.broadcast_to(w, len(x)).copy(), single
+    return np.ascontiguousarray(x), np.broadcast_to(w, (len(x), *shape)).copy(), single
 
-# %% ../../nbs/base/checks.ipynb #b0c1d5d7
+# %% ../../nbs/base/checks.ipynb #7bfd4f45
 def as_array(
     name: str, # what to call it in the error
     value: object, # what somebody gave
@@ -145,26 +151,60 @@ def _check_shapes(x, w, single):
         raise ValueError("positions must hold at least one particle in one dimension, "
                          f"got the shape {x.shape}")
     n = 1 if single else len(x)
+    d = x.shape[-1]
+    if w.ndim > 1 and w.shape[-2:] == (d, d) and w.shape[:-2] in ((), (n,)):
+        return _squares(w.reshape(-1, d, d), w.ndim == 2)
     if w.ndim > 1 or (w.ndim == 1 and (single or len(w) != n)):
         raise ValueError(f"width must be one number, or one for each of the {n} configurations, "
-                         f"got the shape {w.shape}")
+                         f"or cell matrices of the shape {(d, d)} or {(n, d, d)}, got the shape "
+                         f"{w.shape}")
+    return w
 
-def _check_values(x, w):
+def _squares(w, one):
+    "Widths in the place of cell matrices (M, d, d) that are all squares or cubes along the axes."
+    d = w.shape[-1]
+    sizes = np.abs(w[:, 0, 0]) if d == 1 else w[:, 0, 0]
+    plain = d == 1 or (w == sizes[:, None, None] * np.eye(d)).all()
+    if not plain or not (sizes > 0).all(): return w
+    return sizes[0] if one else sizes
+
+def _check_positions(x):
     if not np.isfinite(x).all():
         m, i, c = (int(k) for k in np.argwhere(~np.isfinite(x))[0])
         raise ValueError(f"positions must be finite, got {x[m, i, c]} at configuration {m}, "
                          f"particle {i}, axis {c}; remove or repair that configuration")
+
+def _check_widths(w):
     good = np.isfinite(w) & (w > 0)
     if not good.all():
         raise ValueError(f"width must be a finite number above 0, got {w[~good].flat[0]}; "
                          "give the width of the cell in R_c")
 
-# %% ../../nbs/base/checks.ipynb #cc1e6947
+FLAT = 1e-10 # volume of a cell over that of the box of its sides, below which it has none
+
+def _check_matrices(w):
+    "Cells (M, d, d) that are finite and have a volume."
+    if not np.isfinite(w).all():
+        m = int(np.argwhere(~np.isfinite(w))[0][0])
+        raise ValueError(f"width must hold finite numbers, got {w[m].tolist()} for configuration "
+                         f"{m}; give the cell vectors as rows, in R_c")
+    with np.errstate(all="ignore"):
+        volume = np.abs(np.linalg.det(w / np.linalg.norm(w, axis=2, keepdims=True)))
+    good = volume > FLAT # False for what is no number, too
+    if not good.all():
+        m = int(np.argmin(good))
+        raise ValueError(f"width must be a cell with a volume, got {w[m].tolist()} for "
+                         f"configuration {m}, whose vectors lie in one plane, on one line or in "
+                         "a point; give independent cell vectors as rows")
+
+# %% ../../nbs/base/checks.ipynb #0d24627a
 FAR = 1e6 # widths from the cell: ten digits are left within it
 LOST = 1e10 # six digits
 
 def _check_digits(x, w, lost):
     "Warns of positions that lose digits, and refuses those that have lost most."
+    if w.ndim > 1:
+        w = np.linalg.svd(w, compute_uv=False).min(axis=-1) # no height is smaller
     if not x.size or max(x.max(), -x.min()) <= FAR * float(w.min()): return
     with np.errstate(over="ignore"):
         far = np.abs(x).max(axis=(1, 2)) / w

@@ -1,0 +1,301 @@
+"""Any cell: energies, forces, descriptors and networks in sheared, flat and turned cells."""
+
+import numpy as np
+import pytest
+from models import TINY, Waves, handmade
+
+import pes_toy as pt
+from pes_toy.base.checks import check_configurations
+from pes_toy.descriptors import plain_proximity_matrices
+from pes_toy.energy import plain_energy, plain_forces
+from pes_toy.engine.neighbours import first_coincidence
+from pes_toy.engine.shapes import heights, reduced
+from pes_toy.symmetry_functions import plain_symmetry_functions
+from pes_toy.training import TrainingSpec
+
+SHORT = pt.ModifiedLennardJones()
+PROXIMITY = pt.ProximityEigenvalues(R_0p=3.5)
+SYMMETRY = pt.SymmetryFunctions(radial=[(0.5, 0.0), (4.0, 1.2)], angular=[(0.3, 0.0, 2.5, -1.0)])
+SLANTS = {1: [[1]], 2: np.array([[1, 0], [-3, 1]]) @ [[1, 7], [0, 1]],
+          3: np.array([[1, 0, 0], [2, 1, 0], [-1, 4, 1]]) @ [[1, 3, -2], [0, 1, 5], [0, 0, 1]]}
+SHAPES = [(1, 3), (2, 5), (3, 4), (2, 30), (3, 30)]  # dimension, particles; boxes from 24 on
+
+
+def crystal(d, N, rng, least=0.85):
+    "A random sheared cell with particles that keep apart, images too."
+    cell = (np.eye(d) + rng.uniform(-0.4, 0.4, (d, d))) * 2.1 * N ** (1 / d)
+    x = np.empty((0, d))
+    k = np.stack(np.meshgrid(*[np.arange(-1, 2)] * d), axis=-1).reshape(-1, d) @ cell
+    while len(x) < N:
+        new = rng.random(d) @ cell
+        if not len(x) or np.linalg.norm(x[:, None] + k - new, axis=2).min() > least:
+            x = np.concatenate([x, new[None]])
+    return x, cell
+
+
+def turned(d, rng):
+    "A random rotation."
+    turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
+    turn[0] *= np.sign(np.linalg.det(turn))
+    return turn
+
+
+def close(found, wanted, digits=1e-11):
+    scale = np.abs(wanted).max()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=digits * max(scale, 1e-3))
+
+
+@pytest.mark.parametrize("d, N", SHAPES)
+def test_invariances(d, N):
+    "Rotation, mirror, other cell vectors, another order, whole vectors added: all the same."
+    rng = np.random.default_rng(10 * d + N)
+    x, cell = crystal(d, N, rng)
+    v, f = pt.energy_and_forces(x, cell, SHORT)
+    p, s = PROXIMITY(x, cell), SYMMETRY(x, cell)
+    turn = turned(d, rng)
+    mirror = turn @ np.diag([-1.0] + [1.0] * (d - 1))
+    elsewhere = x + rng.integers(-3, 4, (N, d)) @ cell
+    others = [(x @ turn, cell @ turn, turn), (x @ mirror, cell @ mirror, mirror),
+              (x, SLANTS[d] @ cell, np.eye(d)), (x, cell[::-1], np.eye(d)),
+              (elsewhere, cell, np.eye(d)), (x, -cell, np.eye(d))]
+    for y, other, by in others:
+        w, g = pt.energy_and_forces(y, other, SHORT)
+        close(w, v)
+        close(g, f @ by, 1e-10)
+        close(PROXIMITY(y, other), p)
+        close(SYMMETRY(y, other), s)
+
+
+@pytest.mark.parametrize("d, N", SHAPES)
+def test_supercells(d, N):
+    "The same energy per particle; forces and surroundings repeated."
+    x, cell = crystal(d, N, np.random.default_rng(d + N))
+    H = np.diag([2] + [1] * (d - 1))
+    H[-1, 0] += d > 1  # a supercell that is no simple stack
+    twice = np.concatenate([x, x + cell[0]])
+    v, f = pt.energy_and_forces(x, cell, SHORT)
+    w, g = pt.energy_and_forces(twice, H @ cell, SHORT)
+    close(w, v)
+    close(g, np.concatenate([f, f]), 1e-10)
+    close(SYMMETRY(twice, H @ cell), np.tile(SYMMETRY(x, cell), (2, 1)))
+    small, large = PROXIMITY(x, cell).reshape(2, N), PROXIMITY(twice, H @ cell).reshape(2, 2 * N)
+    for few, many in zip(small, large):  # they are among them, but they do not come twice
+        near = np.abs(many[:, None] - few).min(axis=0)
+        assert near.max() < 1e-10 * np.abs(few).max()
+        assert d == 1 or np.abs(np.repeat(few, 2) - many).max() > 1e-3
+
+
+@pytest.mark.parametrize("d, N", [(1, 3), (2, 3), (3, 2)])
+@pytest.mark.parametrize("potential, depth", [(SHORT, None), (pt.Morse(), 1)], ids=str)
+def test_against_the_plain_functions(d, N, potential, depth):
+    x, cell = crystal(d, N, np.random.default_rng(d))
+    inside = pt.wrap(x, cell)
+    deep = depth or int(np.ceil(potential.reach / heights(cell[None]).min()))
+    v, f = pt.energy_and_forces(x, cell, potential, depth=depth)
+    close(v, plain_energy(inside, cell, potential, deep))
+    close(f, plain_forces(inside, cell, potential, deep), 1e-7)
+    if depth:
+        published = pt.energy_per_particle(x, cell, potential, depth=depth, protocol="thesis")
+        close(published, plain_energy(x, cell, potential, depth, "thesis"))
+
+
+@pytest.mark.parametrize("N", [4, 30])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_descriptors_against_the_plain_functions(d, N):
+    x, cell = crystal(d, N, np.random.default_rng(d))
+    plain = plain_symmetry_functions(x, cell, SYMMETRY.radial, SYMMETRY.angular)
+    close(SYMMETRY(x, cell), plain)
+    matrices = plain_proximity_matrices(x, cell, (-2, -3.5), (3.0, 4.0))
+    close(pt.proximity_matrices(x, cell, (-2, -3.5), (3.0, 4.0)), matrices)
+    eigenvalues = pt.proximity_eigenvalues(x, cell, (-2, -3.5), (3.0, 4.0))
+    close(eigenvalues, np.linalg.eigvalsh(matrices).ravel())
+
+
+@pytest.mark.parametrize("descriptor", [PROXIMITY, SYMMETRY, pt.RelativeDistances()],
+                         ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("d, N", [(1, 3), (2, 5), (3, 4), (2, 25)])
+def test_gradients_of_descriptors(descriptor, d, N):
+    x, cell = crystal(d, N, np.random.default_rng(3 * d))
+    x = pt.wrap(x, cell)
+    numeric = pt.numerical_gradients(descriptor.values, x[None], cell[None])[0]
+    close(descriptor.gradients(x, cell), numeric, 1e-6)
+    g = np.random.default_rng(0).normal(size=descriptor(x, cell).shape)
+    contracted = np.tensordot(g, numeric, axes=g.ndim)
+    close(descriptor.pullback(x, cell, g), contracted, 1e-6)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_square_as_a_matrix_is_a_width(d):
+    "To the last bit; a line may run in either direction."
+    x = np.random.default_rng(d).uniform(0, 5, (4, d))
+    square = 4.3 * np.eye(d)
+    for ask in (pt.energy_per_particle, pt.forces, PROXIMITY, SYMMETRY, pt.RelativeDistances(),
+                pt.wrap, pt.proximity_eigenvalue_gradients, pt.stress):
+        np.testing.assert_array_equal(ask(x, 4.3), ask(x, square))
+    if d == 1:
+        assert pt.energy_per_particle(x, [[-4.3]]) == pt.energy_per_particle(x, 4.3)
+
+
+def test_very_flat_cells():
+    "A thin cell in the plane is a dense row of images; a slanted one is a cell like others."
+    x = np.array([[0.1, 0.05], [9.0, 0.1]])
+    flat = np.array([[20.0, 0.0], [0.3, 0.5]])
+    v = pt.energy_per_particle(x, flat)
+    close(v, plain_energy(pt.wrap(x, flat), flat, SHORT, 7), 1e-10)
+    close(pt.energy_per_particle(x, [[1, 0], [0, 1]] @ flat), v)
+    close(pt.energy_per_particle(x, [[1, 0], [5000, 1]] @ flat), v, 1e-9)
+    compact = np.array([[3.0, 0.0], [1.0, 2.5]])
+    many = np.random.default_rng(0).uniform(0, 3, (4, 2))
+    close(pt.energy_per_particle(many, [[1, 1000], [0, 1]] @ compact),
+          pt.energy_per_particle(many, compact), 1e-9)
+
+
+def test_batches_of_different_cells():
+    "Row by row the bits of one alone, squares among them, in any number of threads."
+    rng = np.random.default_rng(0)
+    x, cells = zip(*(crystal(2, 6, rng) for _ in range(7)))
+    x, cells = np.array(x), np.array(cells)
+    cells[3] = 6 * np.eye(2)
+    for potential, depth in ((SHORT, None), (pt.LennardJones(), 2)):
+        given = dict(potential=potential, depth=depth)
+        v, f = pt.energy_and_forces(x, cells, **given)
+        w, g = pt.energy_and_forces(x, cells, **given, workers=1)
+        np.testing.assert_array_equal(v, w)
+        np.testing.assert_array_equal(f, g)
+        for m in (0, 5):
+            assert pt.energy_per_particle(x[m], cells[m], **given) == v[m]
+        close(pt.energy_per_particle(x[3], 6.0, **given), v[3])
+        one_for_all = pt.energy_per_particle(x, cells[0], **given)
+        assert one_for_all[0] == v[0] and len(one_for_all) == 7
+    close(SYMMETRY(x, cells)[3], SYMMETRY(x[3], 6.0))
+    close(PROXIMITY(x, cells)[3], PROXIMITY(x[3], 6.0))
+    np.testing.assert_array_equal(PROXIMITY(x, cells)[1], PROXIMITY(x[1], cells[1]))
+
+
+def test_four_dimensions():
+    rng = np.random.default_rng(0)
+    cell = 1.8 * np.eye(4) + rng.uniform(-0.1, 0.1, (4, 4))
+    x = np.concatenate([np.zeros((1, 4)), 0.5 * cell.sum(axis=0, keepdims=True)])
+    v = pt.energy_per_particle(x, cell)
+    turn = turned(4, rng)
+    close(pt.energy_per_particle(x @ turn, cell @ turn), v)
+    close(pt.energy_per_particle(x, cell[[2, 0, 3, 1]]), v)
+    assert abs(v) > 1e-3
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_depth_counts_along_each_axis(d):
+    "As many as matter; more change nothing, and without a reach they are what is asked for."
+    x, cell = crystal(d, 3, np.random.default_rng(d))
+    v = pt.energy_per_particle(x, cell)
+    close(pt.energy_per_particle(x, cell, depth=4), v)
+    cell = np.diag([3.0, 1.2, 3.0][:d])
+    x = np.array([[0.2] * d, [1.7, 0.8, 1.5][:d]])
+    published = pt.energy_per_particle(x, cell, protocol="thesis")  # depths 1, 3 and 1
+    close(published, pt.energy_per_particle(x, cell, protocol="thesis", depth=3))
+    if d == 2:
+        close(published, plain_energy(x, cell, SHORT, 3, "thesis"))
+    assert published != pt.energy_per_particle(x, cell, protocol="thesis", depth=1)
+    far = pt.energy_per_particle(x, cell, pt.LennardJones(), depth=3)
+    close(far, plain_energy(x, cell, pt.LennardJones(), 3))
+    assert far != pt.energy_per_particle(x, cell, pt.LennardJones(), depth=2)
+
+
+def test_networks_and_averages():
+    rng = np.random.default_rng(0)
+    x, cell = crystal(2, 4, rng)
+    turn = turned(2, rng)
+    for inputs in ("symmetry", "proximity"):
+        network = handmade(TrainingSpec(inputs=inputs, **TINY))
+        both = pt.Average([network, handmade(TrainingSpec(inputs=inputs, **TINY), seed=1)])
+        for model in (network, both):
+            v, f = model.energy_and_forces(x, cell)
+            close(model.predict(x @ turn, SLANTS[2] @ cell @ turn), v, 1e-10)
+            close(model.forces(x @ turn, cell @ turn), f @ turn, 1e-9)
+            np.testing.assert_allclose(model.predict(x, 5 * np.eye(2)), model.predict(x, 5.0))
+
+
+def test_what_knows_squares_only_says_so():
+    x, cell = crystal(2, 4, np.random.default_rng(0))
+    network = handmade(TrainingSpec(inputs=Waves(), **TINY))
+    mixed = pt.Average([network, handmade(TrainingSpec(inputs="symmetry", **TINY))])
+    for model in (network, mixed):
+        with pytest.raises(ValueError, match="square and cubic cells only"):
+            model.predict(x, cell)
+        assert np.isfinite(model.predict(x, 5 * np.eye(2)))
+    asks = [lambda: Waves()(x, cell), lambda: pt.relax(x, cell),
+            lambda: pt.Database.from_arrays(x[None], cell[None], [0.0])]
+    for ask in asks:
+        with pytest.raises(ValueError, match="width must be a number"):
+            ask()
+    with pytest.raises(ValueError, match="any_cell"):
+        Waves().strain_pullback(x, 5.0, np.zeros(10))
+
+
+@pytest.mark.parametrize("cell, word", [
+    ([[3.0, 0.0], [6.0, 0.0]], "volume"), ([[3.0, 0.0], [0.0, 0.0]], "volume"),
+    ([[3.0, 1.0], [3.0, 1.0 + 1e-12]], "volume"), ([[3.0, np.nan], [0.0, 3.0]], "finite"),
+    (np.eye(3), "shape"), ([[3.0, 0.0]], "shape"), ([np.eye(2)] * 3, "shape"),
+    (np.zeros((2, 2, 2, 2)), "shape"), ([[1e-6, 0.0], [0.0, 5.0]], "width"),
+    ([["a", "b"], ["c", "d"]], "numbers"), ([[-5.0, 0.0], [0.0, 0.0]], "volume"),
+])
+def test_cells_that_are_refused(cell, word):
+    x = np.array([[0.25, 0.25], [0.75, 0.5]])
+    for ask in (pt.energy_per_particle, pt.forces, pt.stress, SYMMETRY, PROXIMITY):
+        with pytest.raises((ValueError, TypeError), match=word):
+            ask(x, cell)
+
+
+def test_left_handed_cells_and_minus_signs():
+    x, cell = crystal(3, 5, np.random.default_rng(1))
+    v = pt.energy_per_particle(x, cell)
+    assert np.linalg.det(cell) > 0
+    close(pt.energy_per_particle(x, cell[[1, 0, 2]]), v)
+    close(pt.energy_per_particle(x, -3.0 * np.eye(3)), pt.energy_per_particle(x, 3.0))
+
+
+@pytest.mark.parametrize("d, N", [(2, 5), (3, 40), (4, 5)])
+def test_coinciding_particles_are_named(d, N):
+    rng = np.random.default_rng(0)
+    cell = 6 * np.eye(d) + rng.uniform(-1, 1, (d, d))
+    x = rng.random((N, d)) @ cell
+    x[3] = x[1] + 2 * cell[0] - cell[1]
+    assert first_coincidence(x[None], cell[None]) == (0, 1, 3)
+    with pytest.raises(ValueError, match="particles 1 and 3 .* coincide"):
+        pt.energy_per_particle(x, cell)
+    if d <= 3:
+        for ask in (SYMMETRY, PROXIMITY, pt.proximity_matrices):
+            with pytest.raises(ValueError, match="particles 1 and 3 .* coincide"):
+                ask(x, cell)
+
+
+def test_positions_far_from_the_cell():
+    cell = np.array([[3.0, 0.0], [1.0, 2.5]])
+    x = np.array([[0.5, 0.5], [1.7, 1.0]])
+    with pytest.warns(UserWarning, match="widths from the cell"):
+        pt.energy_per_particle(x + 1e8 * cell[0], cell)
+    with pytest.raises(ValueError, match="wrap them into the cell"):
+        pt.energy_per_particle(x + 1e12 * cell[0], cell)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_reduced_cells_are_the_same_lattice(d):
+    rng = np.random.default_rng(d)
+    cells = rng.normal(size=(300, d, d)) + np.eye(d)
+    compact = reduced(np.array(SLANTS[d]) @ cells)
+    whole = compact @ np.linalg.inv(cells)
+    np.testing.assert_allclose(whole, whole.round(), atol=1e-7)
+    np.testing.assert_allclose(np.linalg.det(compact), np.linalg.det(cells), rtol=1e-9)
+    lengths = np.linalg.norm(compact, axis=2)
+    assert (lengths.max(axis=1) <= np.linalg.norm(cells, axis=2).max(axis=1) + 1e-9).all()
+
+
+def test_what_comes_in_is_not_changed():
+    x, cell = crystal(2, 4, np.random.default_rng(0))
+    far = x + 3 * cell[0]
+    kept = far.copy(), cell.copy()
+    for ask in (pt.energy_and_forces, pt.stress, SYMMETRY, PROXIMITY, pt.wrap):
+        ask(far, cell)
+    assert (far == kept[0]).all() and (cell == kept[1]).all()
+    found = check_configurations(far, cell, cells=True)
+    assert not np.shares_memory(found[0], far) and not np.shares_memory(found[1], cell)
