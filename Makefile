@@ -8,7 +8,8 @@ PEERS := .venv/peers.stamp
 NB ?=
 ARGS ?=
 DEMO ?= demo
-INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed"
+# All copies of the package that tests make share one folder of compiled code.
+INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" NUMBA_CACHE_DIR="$$PWD/compiled"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test stress installed lab docs bench peers figures thesis samples export execute readme clean

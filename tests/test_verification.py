@@ -42,7 +42,22 @@ def test_each_fault_is_caught_by_its_check(one):
     assert check.reason and not found and "Error" not in check.reason
 
 
-@pytest.mark.parametrize("one", SOUND, ids=lambda one: one.name)
+RELATIVES = ("Morse", "LennardJones", "ProximityEigenvalues(orders=(-2, -3), R_0p=20.0)")
+# of another that is verified here too: their turn is in `make stress`
+
+
+def sound():
+    "The sound things; relatives of others are for `make stress`."
+    for one in SOUND:
+        marks = [pytest.mark.stress] * (one.name in RELATIVES)
+        yield pytest.param(one, id=one.name, marks=marks)
+
+
+def test_relatives_are_sound_things():
+    assert {*RELATIVES} < {one.name for one in SOUND}
+
+
+@pytest.mark.parametrize("one", sound())
 def test_no_false_alarm(one):
     found = verify(one.thing)
     assert found and not found.failed, found
@@ -56,7 +71,10 @@ def test_no_false_alarm_of_models_of_ones_own():
         assert found, found
 
 
-@pytest.mark.parametrize("N,d", [(3, 1), (5, 3), (1, 2)])
+LARGE = [pytest.param(N, d, marks=pytest.mark.stress) for N, d in ((3, 1), (5, 3))]
+
+
+@pytest.mark.parametrize("N,d", [(1, 2), *LARGE])
 def test_other_shapes(N, d):
     for thing in (pt.ModifiedLennardJones(), pt.Morse()):
         found = verify(thing, n_particles=N, dimension=d)
