@@ -15,8 +15,8 @@ from ..base.jobs import n_workers
 from .account import Found, results_folder
 
 # %% auto #0
-__all__ = ['DATA', 'LINEAR', 'NARROW', 'WIDER', 'ORDERS', 'RATES', 'PATIENCES', 'HIGH', 'LAYERS', 'SOUND', 'recipes',
-           'other_recipes', 'trained', 'best_line', 'inputs_by', 'mae_2_3', 'mae_2_4', 'mae_2_5', 'mae_3_4', 'mae_4_5',
+__all__ = ['DATA', 'LINEAR', 'NARROW', 'WIDER', 'ORDERS', 'RATES', 'PATIENCES', 'HIGH', 'LAYERS', 'recipes', 'other_recipes',
+           'trained', 'best_line', 'inputs_by', 'mae_2_3', 'mae_2_4', 'mae_2_5', 'mae_3_4', 'mae_4_5',
            'more_orders_worse', 'higher_orders_worse', 'mae_by_rate', 'lower_rate_better', 'mae_hidden_8',
            'hidden_like_linear', 'wider_keeps_loss', 'two_layers_similar', 'hidden_layers_useless', 'linear_is_best',
            'seeds_agree', 'drag_of', 'real_energy_drawn', 'real_slope_drawn', 'predicted_energy_drawn',
@@ -84,10 +84,7 @@ def _best(name):
     "The lowest of them, as the thesis took it."
     return min(_all(name))
 
-# %% ../../nbs/thesis/07_networks.ipynb #a913305d
-SOUND = {"-2, -3": "-2, -3; 3", "-2, -3, -4": "-2, -3, -4; 3", "-2 to -5": "-2 to -5; 3",
-         "-3, -4": "-3, -4; 3", "-4, -5": "-4, -5; 3"} # names in the study of inputs
-
+# %% ../../nbs/thesis/07_networks.ipynb #e5f34132
 @functools.lru_cache(8)
 def _study(name):
     return pt.study(name, results_folder(), progress=False)
@@ -114,7 +111,7 @@ def _thesis_database():
 def inputs_by(names=tuple(ORDERS)) -> tuple: # MAE by the recipe, MAE by a sound recipe, in E_c
     "What several sets of orders give."
     recipe = [_best(f"orders {name}") for name in names]
-    sound = [_study("inputs").mean(SOUND[name]) for name in names]
+    sound = [_study("inputs").mean(f"{name}; 3") for name in names]
     return recipe, sound
 
 def _mae_of(name):
