@@ -75,6 +75,8 @@ _homes = {
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
+    "xtb": ["Xtb", "XtbSpec", "sample_real"],
+    "xtb_sets": ["xtb_structures"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

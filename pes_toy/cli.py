@@ -16,6 +16,8 @@ from pathlib import Path
 from .base.files import printable
 from .base.limits import check_disk, unlimited
 from .base.terminal import Terminated, saved, streams, terminable
+from .outside import (
+    add_reading, convert, is_foreign, opened, pictures_of_training, predict_structures, tell)
 from .options import add_option, add_settings, numbers_in, spec_of, typed
 
 # %% auto #0
@@ -96,18 +98,27 @@ def _generate_chunks(args):
 
 def _convert(args):
     "pes_toy convert A B"
-    from pes_toy import load
     from pes_toy.database import check_path
-    path = _writable(check_path(args.target))
-    print(f"written to {saved(load(args.source)[:].save, path)}")
+    is_for_others = is_foreign(args.target)
+    path = _writable(args.target if is_for_others else check_path(args.target))
+    source = opened(args.source, args)[:]
+    if is_for_others or _is_structures(source):
+        convert(source, path)
+    else:
+        saved(source.save, path)
+    print(f"written to {path}")
     return path
 
 # %% ../nbs/10_cli.ipynb #4d1feea7
 def _info(args):
     "pes_toy info FILE"
-    from pes_toy import load
     folder = _folder(args.pictures)
-    db = load(args.file)
+    db = opened(args.file, args)
+    if _is_structures(db):
+        drawn = tell(db)
+        if folder:
+            _draw(drawn, folder, db)
+        return
     print(repr(db))
     for name, value in db.statistics().items():
         print(f"  {name:22s} {value:,.6g}")
@@ -152,12 +163,12 @@ def _prepare(args):
 # %% ../nbs/10_cli.ipynb #23ac93ef
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
-    from pes_toy import TrainingSpec, load, train
+    from pes_toy import TrainingSpec, train
     path = _writable(args.out, ".npz")
     folder = _folder(args.pictures)
     spec = spec_of(args, TrainingSpec)
     say = _say(args)
-    db = load(args.database)
+    db = opened(args.database, args)
     if spec.force_weight and _can_have_forces(db):
         db = db.with_forces()
         say("the database has no forces; they were computed with its potential")
@@ -173,12 +184,14 @@ def _train(args):
     saved(network.save, path)
     say(f"{network!r}\nwritten to {path}")
     if folder:
-        _draw(_network_pictures(network, db), folder, network, say)
+        drawn = pictures_of_training if _is_structures(db) else _network_pictures
+        _draw(drawn(network, db), folder, network, say)
     return path
 
 def _can_have_forces(db):
     "Has it none, and can they be computed?"
-    if _is_dataset(db) or db.forces is not None or db.spec is None: return False
+    if _is_dataset(db) or _is_structures(db): return False
+    if db.forces is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
 
 # %% ../nbs/10_cli.ipynb #c9b694306
@@ -211,6 +224,10 @@ def _is_dataset(db):
     from pes_toy import Dataset
     return isinstance(db, Dataset)
 
+def _is_structures(db):
+    from pes_toy import Structures
+    return isinstance(db, Structures)
+
 def _drag_picture(network):
     "The drag test; warns where it leaves what the network has seen."
     low, high = network.about["widths"]
@@ -240,12 +257,13 @@ def _files(args):
     return database, _for_predictions(files[0], database) if files else None
 
 def _for_predictions(path, database):
-    "OUT.parquet, if that is no database of its own: it may hold predictions, or be DATABASE."
-    path = _writable(path, ".parquet")
+    "The file to write, if that is no database of its own: it may hold predictions, or be DATABASE."
+    is_for_others = is_foreign(path)
+    path = _writable(path, None if is_for_others else ".parquet")
     if not path.exists(): return path
     if database and Path(database).exists() and path.samefile(database): return path
     from pes_toy import load
-    if "predicted_energy" in load(path).extra: return path
+    if not is_for_others and "predicted_by" in load(path).about: return path
     remedy = "choose another name"
     if database is None:
         remedy = ("with --fresh there is no DATABASE, and the file is the one to write. "
@@ -277,11 +295,12 @@ def _fresh(network, seed, n_configurations):
 # %% ../nbs/10_cli.ipynb #2a0d924d
 def _predict(args):
     "pes_toy predict NETWORK.npz DATABASE [OUT.parquet]"
-    from pes_toy import load, load_network, score
+    from pes_toy import load_network, score
     database, out = _files(args)
     network = load_network(args.network)
     if args.fresh is None:
-        db = load(database)[:]
+        db = opened(database, args, network)[:]
+        if _is_structures(db): return predict_structures(network, db, args.forces, out)
     else:
         n = 10_000 if args.n_configurations is None else args.n_configurations
         db = _fresh(network, args.fresh, n)
@@ -338,13 +357,16 @@ def _generate_options(make):
     _add_quiet(make)
 
 def _info_options(info):
-    info.add_argument("file", help="a .parquet or .json database, or the folder of a dataset")
+    info.add_argument("file", help="a .parquet or .json database, the folder of a dataset, or "
+                      "structures: .parquet, .xyz, ...")
     info.add_argument("--pictures", metavar="FOLDER",
                       help="write histogram, percentiles and a gallery as PNG files")
+    add_reading(info)
 
-def _convert_options(convert):
-    convert.add_argument("source", help="a .parquet or .json database, or a folder")
-    convert.add_argument("target", help="file to write; the suffix decides")
+def _convert_options(change):
+    change.add_argument("source", help="a .parquet or .json database, a folder, or structures")
+    change.add_argument("target", help="file to write; the suffix decides")
+    add_reading(change)
 
 def _prepare_options(ready):
     from pes_toy import TrainingSpec
@@ -358,11 +380,13 @@ def _prepare_options(ready):
 def _train_options(fit):
     from pes_toy import TrainingSpec
     fit.add_argument("database", metavar="DATABASE",
-                     help="a .parquet or .json database, prepared or not, or a folder")
+                     help="a .parquet or .json database, prepared or not, a folder, or structures: "
+                     ".parquet, .xyz, ...")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     add_settings(fit, TrainingSpec)
     fit.add_argument("--pictures", metavar="FOLDER", help="write loss, predictions, a "
                      "configuration and the drag test as PNG files")
+    add_reading(fit)
     _add_quiet(fit)
 
 def _predict_options(use):
@@ -376,11 +400,12 @@ def _predict_options(use):
     use.add_argument("--n-configurations", type=numbers_in, metavar="NUMBER",
                      help="number of fresh configurations [10000]")
     use.add_argument("--forces", action="store_true", help="write predicted forces too")
+    add_reading(use)
 
 def _kept_in(module, name):
     "A command and its options, of which another module knows more."
     def run(args):
-        getattr(importlib.import_module(module), f"{name}_command")(args)
+        return getattr(importlib.import_module(module), f"{name}_command")(args)
 
     def options(asked):
         getattr(importlib.import_module(module), f"{name}_options")(asked)
@@ -412,7 +437,8 @@ _COMMANDS = dict(
         _info,
         _info_options,
         "show what is in a database",
-        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large"),
+        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large",
+         "pes_toy info si.xyz --length 2.35"),
     ),
     convert=_Command(
         _convert,
@@ -434,7 +460,7 @@ _COMMANDS = dict(
         "train a network",
         ("pes_toy train database.parquet network.npz --hidden 64,64 --activation silu "
          "--force-weight 0.1 --epochs 20 --pictures pictures",),
-        "Train a network on a database. Ctrl-C ends the training early and keeps the best "
+        "Train a network on a database or on structures. Ctrl-C ends the training early and keeps the best "
         "network so far.",
     ),
     predict=_Command(
@@ -446,6 +472,13 @@ _COMMANDS = dict(
         "Judge a network on a DATABASE, or on fresh configurations (--fresh SEED, without "
         "DATABASE). With OUT.parquet the configurations are written with their predicted "
         "energies.",
+    ),
+    real=_Command(
+        *_kept_in("pes_toy.outside", "real"),
+        "make cells of carbon or argon by tight binding",
+        ("pes_toy real carbon.parquet --n 2000 --element C",),
+        "Make a set of cubic cells of carbon or argon with energies, forces and stress by "
+        "GFN1-xTB; it needs tblite. The same command goes on after Ctrl-C.",
     ),
     verify=_Command(
         *_kept_in("pes_toy.verification", "verify"),
