@@ -131,8 +131,10 @@ def drift(self: Trajectory) -> np.ndarray:
     found = np.empty(M)
     for m, energy in enumerate(self.total_energy):
         good = np.isfinite(energy)
-        t = self.time[good] - self.time[good].mean()
-        found[m] = (t * energy[good]).sum() / (t**2).sum() * np.ptp(t) if len(t) > 1 else np.nan
+        t = self.time[good]
+        t = t - t.mean()
+        slope = (t * energy[good]).sum() / (t**2).sum() if len(t) > 1 else np.nan
+        found[m] = slope * np.ptp(t)
     return found
 
 @patch
@@ -140,8 +142,7 @@ def __getitem__(self: Trajectory,
     replicas: int | slice | np.ndarray, # which
 ) -> Trajectory: # of these
     "Some of the replicas."
-    which = np.arange(len(self))[replicas]
-    which = np.atleast_1d(which)
+    which = np.atleast_1d(np.arange(len(self))[replicas])
     columns = ("positions", "velocities", "potential_energy", "width", "failed", "bath")
     chosen = {name: getattr(self, name) for name in columns}
     chosen = {name: None if value is None else value[which] for name, value in chosen.items()}
@@ -158,15 +159,21 @@ def after(self: Trajectory,
         raise ValueError(f"time must be at most {self.time[-1]:g}, where the trajectory ends, got "
                          f"{time:g}")
     return dataclasses.replace(
-        self, time=self.time[left], positions=self.positions[:, left],
-        velocities=self.velocities[:, left], potential_energy=self.potential_energy[:, left])
+        self,
+        time=self.time[left],
+        positions=self.positions[:, left],
+        velocities=self.velocities[:, left],
+        potential_energy=self.potential_energy[:, left],
+    )
 
 # %% ../nbs/15_motion.ipynb #f592cd7f6
 class _OfPotential:
     "Moves replicas on the surface of a potential."
     def __init__(self, potential, x, w, depth, workers):
         M, N, d = x.shape
-        self.potential, self.depth, self.workers = potential, depth, workers
+        self.potential = potential
+        self.depth = depth
+        self.workers = workers
         self.way = ways_for(potential, d, "exact")[0]
         self.w = reduced(w) if w.ndim > 1 and not self.way.lists else w
         lengths = heights(self.w) if w.ndim > 1 else w
@@ -238,15 +245,20 @@ def _pace(x, w, dt, every, friction, temperature):
     friction = check_number("friction", friction, low=0)
     bath = np.full(M, -1.0)
     if temperature is not None:
-        bath = check_numbers("temperature", temperature)
-        if bath.shape not in ((), (M,)) or (bath < 0).any():
-            raise ValueError(f"temperature must be a number of at least 0, or one for each of {M} "
-                             f"replicas, in E_c, got {temperature!r}")
-        bath = np.broadcast_to(bath, M).copy()
+        bath = _bath(temperature, M)
     matrices = as_matrices(w, d)
     narrowest = heights(matrices).min(axis=1) if M else np.empty(0)
-    cells = np.stack([matrices, np.linalg.inv(matrices)])
-    return Pace(dt, (0, 0), every, friction, bath, np.minimum(LONGEST, narrowest / 2), cells)
+    longest = np.minimum(LONGEST, narrowest / 2)
+    both = np.stack([matrices, np.linalg.inv(matrices)])
+    return Pace(dt, (0, 0), every, friction, bath, longest, both)
+
+def _bath(temperature, M):
+    "The temperature of the bath of each replica."
+    bath = check_numbers("temperature", temperature)
+    if bath.shape not in ((), (M,)) or (bath < 0).any():
+        raise ValueError(f"temperature must be a number of at least 0, or one for each of {M} "
+                         f"replicas, in E_c, got {temperature!r}")
+    return np.broadcast_to(bath, M).copy()
 
 def _replicas(x, velocities, pace, seed):
     "Replicas before their first step, without forces."
@@ -270,7 +282,8 @@ def _room(them, steps, every):
     K = steps // every + 1
     check_memory(f"{K:,} times of {M:,} replicas of {N:,} particles", 8.0 * M * K * (2 * N * d + 1),
                  "keep fewer of the steps (every)")
-    kept = Kept(*(np.full((M, K, N, d), np.nan) for _ in range(2)), np.full((M, K), np.nan))
+    x = np.full((M, K, N, d), np.nan)
+    kept = Kept(x, x.copy(), np.full((M, K), np.nan))
     for column, first in zip(kept, (them.x, them.v, them.energy)):
         column[:, 0] = first
     return kept
@@ -366,10 +379,11 @@ def plot_temperature(self: Trajectory,
 ): # the Axes
     "Temperature of the motion, the mean over all replicas that have not failed."
     ax = axes_or_new(ax, (5, 3))
-    values = np.where(np.isfinite(self.temperature), self.temperature, 0)
-    count = np.isfinite(self.temperature).sum(axis=0)
-    mean = np.divide(values.sum(axis=0), count, where=count > 0, out=np.full(len(count), np.nan))
-    ax.plot(self.time, mean, **style)
+    values = self.temperature
+    good = np.isfinite(values)
+    some = good.any(axis=0)
+    mean = np.where(good, values, 0).sum(axis=0)[some] / good.sum(axis=0)[some]
+    ax.plot(self.time[some], mean, **style)
     ax.set(xlabel="time ($R_c/\\sqrt{E_c}$)", ylabel="temperature ($E_c$)")
     return ax
 
@@ -436,12 +450,16 @@ def _drawn(x, cell, times):
     pale = ax.scatter([], [], s=18, color="C0", alpha=0.35, linewidths=0)
     red = ax.scatter([], [], s=30, color="C3", zorder=3)
     margin = 0.15 * np.ptp(corners, axis=0).max()
-    ax.set(aspect="equal", xlim=(corners[:, 0].min() - margin, corners[:, 0].max() + margin),
-           ylim=(corners[:, 1].min() - margin, corners[:, 1].max() + margin), xticks=[], yticks=[])
+    low = corners.min(axis=0) - margin
+    high = corners.max(axis=0) + margin
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(low[1], high[1])
+    ax.set(aspect="equal", xticks=[], yticks=[])
     found = []
     for points, t in zip(x, times):
+        images = points + shifts[~central, None]
         red.set_offsets(points[:, :2])
-        pale.set_offsets((points + shifts[~central, None]).reshape(-1, x.shape[2])[:, :2])
+        pale.set_offsets(images.reshape(-1, x.shape[2])[:, :2])
         ax.set_title(f"t = {t:.2f}", fontsize=9)
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
