@@ -290,7 +290,7 @@ class Drag(Valued, Shown):
                   (self.gradient, self.predicted_gradient, "$dv/dy$ ($E_c/R_c$)")]
         for ax, (true, predicted, label) in zip(axs, curves):
             ax.plot(self.y, true, color="0.6", linewidth=3, label="true")
-            ax.plot(self.y, predicted, "C1", linewidth=1.2, label="predicted")
+            ax.plot(self.y, predicted, "C1", linewidth=1.2, label="network")
             ax.set(xlabel="y of the dragged particle ($R_c$)", ylabel=label)
             ax.legend()
         return axs
