@@ -118,6 +118,9 @@ def targets(folder):
             pt.elastic_constants, _small(**cell, relaxed=True, step=1e-4)),
         "hessian": Target(pt.hessian, _small(**cell, step=1e-4)),
         "vibrations": Target(pt.vibrations, _small(**cell)),
+        "dynamics": Target(_quietly(pt.dynamics), _small(
+            model=mlj, steps=5, dt=1e-3, temperature=0.1, friction=1.0, velocities=X, seed=0,
+            every=2, depth=1, workers=1), ("potential", "replica")),
         "stress of a network": Target(network.stress, dict(positions=X, width=5.0)),
         "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
         "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),

@@ -11,7 +11,7 @@ from pes_toy.committee import (
     LEVELS, calibrated, held_back, plain_spread, rank_correlation)
 from pes_toy.exchange import figure_settings
 from pes_toy.cli import main
-from pes_toy.networks import NotFiniteError
+from pes_toy.models import NotFiniteError
 
 SPEC = pt.TrainingSpec.recommended(hidden=(8,), epochs=4, batch_size=32)
 DIVERSE = pt.DatabaseSpec.diverse(n_configurations=1500)
