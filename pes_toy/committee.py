@@ -17,7 +17,7 @@ from .base.show import Shown, Valued, axes_or_new
 from .database import Database
 from .descriptors import drag_path
 from .experiments import fit
-from .networks import CHUNK, NotFiniteError
+from .models import CHUNK, NotFiniteError
 from .scores import Average, BaselineSpec
 from .streamed import train
 from .structures import Structures
