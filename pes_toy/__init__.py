@@ -76,12 +76,9 @@ _homes = {
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
     "motion": ["dynamics", "Trajectory"],
-<<<<<<< HEAD
+    "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
     "xtb": ["Xtb", "XtbSpec", "sample_real"],
     "xtb_sets": ["xtb_structures"],
-=======
-    "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
->>>>>>> main
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

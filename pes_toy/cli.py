@@ -16,9 +16,11 @@ from pathlib import Path
 from .base.files import printable
 from .base.limits import check_disk, unlimited
 from .base.terminal import Terminated, saved, streams, terminable
-from .outside import (
-    add_reading, convert, is_foreign, opened, pictures_of_training, predict_structures, tell)
 from .options import add_option, add_settings, numbers_in, spec_of, typed
+from .outside import add_reading, convert, is_foreign, opened, predict_structures, tell
+from .pictures import (
+    database_pictures, draw, is_committee, is_dataset, is_structures, network_pictures,
+    structure_pictures)
 
 # %% auto #0
 __all__ = ['main']
@@ -51,22 +53,6 @@ def _quiet(*said):
 
 def _say(args):
     return _quiet if getattr(args, "quiet", False) else print
-
-# %% ../nbs/10_cli.ipynb #550c030d
-def _draw(pictures, folder, made_with, say=print):
-    "Write pictures {name: function that returns Axes} as PNG files that say what made them."
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    from pes_toy import save_figure
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, plot in pictures.items():
-            axes = plot()
-            say(f"drawn: {save_figure(axes, folder / f'{name}.png', made_with)}")
-            plt.close(axes.figure)
-    except KeyboardInterrupt as stop:
-        raise type(stop)("the other pictures were not drawn") from None
 
 # %% ../nbs/10_cli.ipynb #0edcaff8
 def _generate(args):
@@ -102,7 +88,7 @@ def _convert(args):
     is_for_others = is_foreign(args.target)
     path = _writable(args.target if is_for_others else check_path(args.target))
     source = opened(args.source, args)[:]
-    if is_for_others or _is_structures(source):
+    if is_for_others or is_structures(source):
         convert(source, path)
     else:
         saved(source.save, path)
@@ -114,10 +100,10 @@ def _info(args):
     "pes_toy info FILE"
     folder = _folder(args.pictures)
     db = opened(args.file, args)
-    if _is_structures(db):
-        drawn = tell(db)
+    if is_structures(db):
+        tell(db)
         if folder:
-            _draw(drawn, folder, db)
+            draw(structure_pictures(db), folder, db)
         return
     print(repr(db))
     for name, value in db.statistics().items():
@@ -130,23 +116,12 @@ def _info(args):
         for name, value in db.spec.to_dict().items():
             print(printable(f"  {name:22s} {value}"))
     if folder:
-        some = db.sample(100_000) if _is_dataset(db) else db
-        _draw(_database_pictures(some), folder, some)
+        some = db.sample(100_000) if is_dataset(db) else db
+        draw(database_pictures(some), folder, some)
 
 def _origin(db, name):
     "What is known of a stored column."
     return db.about.get("inputs", {}).get(name) or db.about.get(name, "of unknown origin")
-
-def _database_pictures(db):
-    "Histogram, percentiles, widths and gallery."
-    import numpy as np
-    even = np.linspace(0, len(db) - 1, min(8, len(db))).astype(int)
-    some = np.argsort(db.energy)[even]
-    drawn = dict(histogram=db.plot_histogram, percentiles=db.plot_percentiles)
-    drawn["gallery"] = lambda: db.plot_gallery(some).flat[0]
-    if len(np.unique(db.width)) > 1:
-        drawn["widths"] = db.plot_widths
-    return drawn
 
 # %% ../nbs/10_cli.ipynb #b551b658
 def _prepare(args):
@@ -163,7 +138,7 @@ def _prepare(args):
 # %% ../nbs/10_cli.ipynb #23ac93ef
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
-    from pes_toy import TrainingSpec, train
+    from pes_toy import TrainingSpec
     path = _writable(args.out, ".npz")
     folder = _folder(args.pictures)
     spec = spec_of(args, TrainingSpec)
@@ -176,67 +151,32 @@ def _train(args):
     if inputs and spec.descriptor.settings not in inputs.values():
         say(f"the prepared inputs have other settings than {spec.descriptor}; "
             "these are computed now")
-    network = train(db, spec, progress=not args.quiet)
-    if network.about["ended"] == "interrupted":
-        epochs = len(network.history.get("loss", []))
-        print(f"interrupted after {epochs} epochs; the best network so far is kept",
-              file=sys.stderr)
+    network = _trained(db, spec, args)
     saved(network.save, path)
     say(f"{network!r}\nwritten to {path}")
     if folder:
-        drawn = pictures_of_training if _is_structures(db) else _network_pictures
-        _draw(drawn(network, db), folder, network, say)
+        draw(network_pictures(network, db, spec), folder, network, say)
     return path
+
+def _trained(db, spec, args):
+    "A network, or a committee of several; says so where Ctrl-C ended it."
+    from pes_toy import train, train_committee
+    progress = not args.quiet
+    if args.committee is None:
+        network = train(db, spec, progress=progress)
+        done = f"{len(network.history.get('loss', []))} epochs; the best network so far is kept"
+    else:
+        network = train_committee(db, spec, args.committee, progress=progress)
+        done = f"{len(network.members)} networks; they are kept, the last as it was"
+    if network.about["ended"] == "interrupted":
+        print(f"interrupted after {done}", file=sys.stderr)
+    return network
 
 def _can_have_forces(db):
     "Has it none, and can they be computed?"
-    if _is_dataset(db) or _is_structures(db): return False
+    if is_dataset(db) or is_structures(db): return False
     if db.forces is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
-
-# %% ../nbs/10_cli.ipynb #c9b694306
-def _network_pictures(network, db):
-    "Loss, predictions of the validation part, one of its configurations, and the drag test."
-    aside = db[_aside(db, network.spec)]
-    drawn = {}
-    if network.history:
-        drawn["history"] = network.plot_history
-    drawn["prediction"] = lambda: network.plot_prediction(aside)
-    if network.dimension == 2:
-        drawn["sample"] = lambda: network.plot_sample(aside)
-    if (network.n_particles, network.dimension) == (4, 2):
-        if db.spec is None:
-            warnings.warn("there is no picture of a drag test, for the potential of this "
-                          "database is not known")
-        else:
-            drawn["drag"] = lambda: _drag_picture(network)
-    return drawn
-
-def _aside(db, spec):
-    "The rows that the training kept aside."
-    if _is_dataset(db):
-        from pes_toy.streamed import aside_of
-        return aside_of(db, spec)
-    from pes_toy.training import training_rows
-    return training_rows(db, spec.validation, spec.seed)[1]
-
-def _is_dataset(db):
-    from pes_toy import Dataset
-    return isinstance(db, Dataset)
-
-def _is_structures(db):
-    from pes_toy import Structures
-    return isinstance(db, Structures)
-
-def _drag_picture(network):
-    "The drag test; warns where it leaves what the network has seen."
-    low, high = network.about["widths"]
-    drag = network.drag(width=min(max(5.0, low), high))
-    highest = network.about["energies"][1]
-    if drag.energy.max() > highest:
-        warnings.warn(f"the drag test goes up to {drag.energy.max():.3g} E_c, the database only "
-                      f"to {highest:.3g} E_c: above that the network extrapolates")
-    return drag.plot()[0]
 
 # %% ../nbs/10_cli.ipynb #c47edb299
 def _files(args):
@@ -300,11 +240,15 @@ def _predict(args):
     network = load_network(args.network)
     if args.fresh is None:
         db = opened(database, args, network)[:]
-        if _is_structures(db): return predict_structures(network, db, args.forces, out)
+        if is_structures(db): return predict_structures(network, db, args.forces, out)
     else:
         n = 10_000 if args.n_configurations is None else args.n_configurations
         db = _fresh(network, args.fresh, n)
     print(f"{db!r}\n{score(network, db)!r}")
+    if is_committee(network):
+        print(network.judge(db))
+        if db.forces is not None:
+            print(network.judge(db, "forces"))
     if out:
         print(f"written to {saved(_with_predictions(network, db, args.forces).save, out)}")
     return out
@@ -312,6 +256,7 @@ def _predict(args):
 MEANING = dict(
     predicted_energy="energy per particle in E_c",
     predicted_forces="forces in E_c/R_c, component by component",
+    predicted_spread="standard deviation of the energies per particle of a committee, in E_c",
 )
 
 def _with_predictions(network, db, with_forces):
@@ -323,6 +268,8 @@ def _with_predictions(network, db, with_forces):
     else:
         energy = network.predict(db.positions, db.width)
     columns = dict(predicted_energy=energy[:, None], **columns)
+    if is_committee(network):
+        columns["predicted_spread"] = network.spread(db.positions, db.width)[:, None]
     about = {name: MEANING[name] for name in columns}
     about["predicted_by"] = _maker(network)
     return dataclasses.replace(db, extra={**_without(db.extra), **columns},
@@ -384,7 +331,9 @@ def _train_options(fit):
                      ".parquet, .xyz, ...")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     add_settings(fit, TrainingSpec)
-    fit.add_argument("--pictures", metavar="FOLDER", help="write loss, predictions, a "
+    fit.add_argument("--committee", type=int, metavar="N", help="train N networks that differ "
+                     "in their seeds; their spread is calibrated on rows held back from all")
+    fit.add_argument("--pictures", metavar="FOLDER", help="write loss or spread, predictions, a "
                      "configuration and the drag test as PNG files")
     add_reading(fit)
     _add_quiet(fit)
@@ -459,9 +408,10 @@ _COMMANDS = dict(
         _train_options,
         "train a network",
         ("pes_toy train database.parquet network.npz --hidden 64,64 --activation silu "
-         "--force-weight 0.1 --epochs 20 --pictures pictures",),
-        "Train a network on a database or on structures. Ctrl-C ends the training early and keeps the best "
-        "network so far.",
+         "--force-weight 0.1 --epochs 20 --pictures pictures",
+         "pes_toy train database.parquet committee.npz --committee 5 --epochs 20"),
+        "Train a network on a database or on structures. Ctrl-C ends the training early and keeps "
+        "the best network so far.",
     ),
     predict=_Command(
         _predict,
