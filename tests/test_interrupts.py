@@ -110,7 +110,7 @@ class Child:
         self.lines.put(["gone"])
 
     def next(self, seconds, name):
-        "The words of the next line; fails with what the child says, and where each thread of it is."
+        "The words of the next line; fails with what the child says, and where its threads are."
         with contextlib.suppress(queue.Empty):
             line = self.lines.get(timeout=seconds)
             if line != ["gone"]:
