@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from .base.checks import as_array, check_configurations, check_number, random_numbers
+from .base.registry import FILES
 from .base.show import Valued, axes_or_new, html_table
 from .base.files import UpdateError
 from pes_toy.base.tables import (
@@ -492,6 +493,7 @@ def _panels(count):
 
 # %% ../nbs/05a_database.ipynb #618ce55e
 SCHEMA = 2 # of Parquet files; 1 had a hash of the columns, 2 has a digest of all in read_table
+LATEST = 3 # of files with a `kind`, which are known by the registry `FILES`
 
 def check_path(
     path, # of a file with a database
@@ -507,15 +509,18 @@ def check_path(
                          "choose one of the two")
     return path
 
-def _header(db):
-    "What a file says beside the columns."
+def _versions():
+    "What writes a file."
     import pyarrow
     from pes_toy import __version__
-    versions = dict(pes_toy=__version__, numpy=np.__version__, pyarrow=pyarrow.__version__,
-                    python=sys.version.split()[0])
+    return dict(pes_toy=__version__, numpy=np.__version__, pyarrow=pyarrow.__version__,
+                python=sys.version.split()[0])
+
+def _header(db):
+    "What a file says beside the columns."
     spec = None if db.spec is None else db.spec.to_dict()
     return dict(schema=SCHEMA, shape=db.positions.shape, about=db.about, spec=spec,
-                versions=versions)
+                versions=_versions())
 
 # %% ../nbs/05a_database.ipynb #39e9205a
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width",
@@ -579,15 +584,16 @@ def _load_json(path):
 # %% ../nbs/05a_database.ipynb #ac3ee2a8
 def _load_parquet(path, potential):
     "Every column and the specification."
-    table, header = read_table(path, SCHEMA)
+    table, header = read_table(path, LATEST)
     if header is None:
         raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas "
                          "and use Database.from_arrays")
     schema = header.get("schema")
     if schema == 1: return _load_schema_1(path, table, header, potential)
-    if schema != SCHEMA or DIGEST not in header:
+    if schema not in (SCHEMA, LATEST) or DIGEST not in header:
         raise ValueError(f"{str(path)!r} has no digest, or the schema {schema!r}; make it again")
     try:
+        if schema == LATEST: return FILES[header["kind"]](columns_of(table), header)
         return _from_columns(columns_of(table), header, potential)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         written = header.get("versions", {}).get("pes_toy")

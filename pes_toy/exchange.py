@@ -27,6 +27,7 @@ from .sweeps import Sweep
 from .explore import Explorer, View
 from .networks import Predictor
 from .specification import DatabaseSpec
+from .structures import Structures
 
 # %% auto #0
 __all__ = ['to_atoms', 'from_atoms', 'calculator', 'settings_of', 'save_figure', 'figure_settings']
@@ -41,11 +42,13 @@ def _check_exported(database, symbol):
 
 # %% ../nbs/11_exchange.ipynb #7790829e
 def to_atoms(
-    database: Database, # configurations in 1 to 3 dimensions
-    symbol: str = "H", # chemical symbol of the particles
+    database: Database, # configurations in 1 to 3 dimensions; or Structures
+    symbol: str | None = None, # chemical symbol of the particles; None: H, or what they were
 ) -> list: # ase.Atoms, with the energy of the cell N_p v and the forces where they are known
     "A database as ASE atoms, padded with zeros to three dimensions; `info[\"dimension\"]` says so."
     load_ase()
+    if isinstance(database, Structures): return database.to_atoms(symbol)
+    symbol = "H" if symbol is None else symbol
     _check_exported(database, symbol)
     N, d = database.positions.shape[1:]
     frames = []
