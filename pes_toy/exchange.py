@@ -162,8 +162,8 @@ def settings_of(
     made_with, # a result, its settings, or a dictionary of plain values
 ) -> dict: # plain values
     "The settings behind a result."
-    raise TypeError("made_with must be a Database, a network, an Experiment, a Sweep, their "
-                    f"settings or a dictionary, got {type(made_with).__name__}; "
+    raise TypeError("made_with must be a Database, Structures, a network, an Experiment, a Sweep, "
+                    f"their settings or a dictionary, got {type(made_with).__name__}; "
                     "put what matters into a dictionary")
 
 @settings_of.register
@@ -173,6 +173,10 @@ def _of_dictionary(made_with: dict): return made_with
 def _of_database(made_with: Database):
     spec = None if made_with.spec is None else made_with.spec.to_dict()
     return dict(database=spec, n_configurations=len(made_with))
+
+@settings_of.register
+def _of_structures(made_with: Structures):
+    return dict(structures=made_with.statistics(), units=made_with.units, about=made_with.about)
 
 @settings_of.register
 def _of_specification(made_with: DatabaseSpec): return dict(database=made_with.to_dict())

@@ -12,10 +12,10 @@ from pes_toy.base.atoms import (
     along, axes_of, check_elements, check_symbol, dimension_of, energy_of, forces_of, frame_of,
     frames_of, of_all, stress_of,
 )
-from .base.checks import check_flag, check_number
+from .base.checks import check_cells, check_flag, check_number
 from .base.registry import FILES
 from .base.tables import Ragged, write_table
-from .database import LATEST, _versions, check_path
+from .layouts import LATEST, check_path, versions
 from .structures import ALL, EACH, Structures, unit_of
 
 # %% auto #0
@@ -78,6 +78,7 @@ def _placed(frames):
     axes = [axes_of(frame, d, name) for frame, name in zip(frames, names)]
     x = [along(*placed) for placed in zip(frames, axes, names)]
     cells = [frame.cell.array[:d] @ own.T for frame, own in zip(frames, axes)]
+    check_cells("cell of atoms", np.array(cells))
     return dict(positions=x, cell=np.array(cells)), axes
 
 def _labels(frames, axes, energy_key, forces_key, stress_key):
@@ -217,6 +218,23 @@ def joined(
 # %% ../nbs/14b_structure_files.ipynb #186e801ef
 KIND = "structures"
 
+def _loaded(columns, header):
+    "Structures from the columns and the header of a file."
+    d = header["dimension"]
+    found = dict(counts=columns["positions"].lengths // d)
+    for name, column in columns.items():
+        if isinstance(column, Ragged):
+            found[name] = column.flat.reshape(-1, d)
+        elif name in ("cell", "stress"):
+            found[name] = column.reshape(-1, d, d)
+        else:
+            found[name] = column
+    if header["groups"] is not None:
+        found["group"] = np.array(header["groups"])[found["group"]]
+    return Structures(**found, units=header["units"], about=header["about"])
+
+FILES.add(_loaded, KIND)
+
 @patch
 def save(
     self: Structures,
@@ -242,23 +260,6 @@ def save(
         names, columns["group"] = np.unique(self.group, return_inverse=True)
         names = names.tolist()
     header = dict(schema=LATEST, kind=KIND, dimension=d, groups=names, units=self.units,
-                  about=self.about, versions=_versions())
+                  about=self.about, versions=versions())
     write_table(path, columns, header)
     return path
-
-def _loaded(columns, header):
-    "Structures from the columns and the header of a file."
-    d = header["dimension"]
-    found = dict(counts=columns["positions"].lengths // d)
-    for name, column in columns.items():
-        if isinstance(column, Ragged):
-            found[name] = column.flat.reshape(-1, d)
-        elif name in ("cell", "stress"):
-            found[name] = column.reshape(-1, d, d)
-        else:
-            found[name] = column
-    if header["groups"] is not None:
-        found["group"] = np.array(header["groups"])[found["group"]]
-    return Structures(**found, units=header["units"], about=header["about"])
-
-FILES.add(_loaded, KIND)

@@ -476,8 +476,8 @@ def statistics(self: Structures) -> dict:
                  groups=len(self.groups()))
     if not len(self): return found
     for name, values in dict(count=self.counts, volume=self.volume).items():
-        found[f"{name}_low"] = values.min()
-        found[f"{name}_high"] = values.max()
+        found[f"{name}_low"] = values.min().item()
+        found[f"{name}_high"] = values.max().item()
     if self.energy is not None:
         for name, quantile in _QUANTILES.items():
             found[name] = float(np.quantile(self.energy, quantile))
@@ -563,7 +563,8 @@ def plot_histogram(
     owner = self.owner if what == "forces" else np.arange(len(self))
     edges = np.histogram_bin_edges(values, bins)
     for name, rows in self.groups().items():
-        ax.hist(np.ravel(values[np.isin(owner, rows)]), edges, label=name, alpha=0.6)
+        chosen = np.ravel(values[np.isin(owner, rows)])
+        ax.hist(chosen, edges, label=name, histtype="step", linewidth=1.5)
     ax.set(xlabel=_axis(self, what), ylabel="structures")
     if what in ("forces", "stress"):
         ax.set(ylabel="components", yscale="log")
