@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from .base.files import UpdateError
 from .base.registry import FILES
-from .base.tables import CHECK, DIGEST, columns_of, read_json, read_table, write_json
+from pes_toy.base.tables import (
+    CHECK, DIGEST, check_schema, columns_of, read_json, read_table, write_json,
+)
 from .specification import DatabaseSpec
 
 # %% auto #0
@@ -100,6 +102,7 @@ def load_parquet(path, potential, make):
     if header is None:
         raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas "
                          "and use Database.from_arrays")
+    if "kind" not in header: check_schema(path, header, SCHEMA)
     schema = header.get("schema")
     if schema == 1: return _load_schema_1(path, table, header, potential, make)
     if schema not in (SCHEMA, LATEST) or DIGEST not in header:

@@ -17,7 +17,7 @@ from .files import UpdateError, digest_of, from_json, read_text, whole_file
 
 # %% auto #0
 __all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'Ragged', 'write_table', 'read_table',
-           'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
+           'check_schema', 'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
 
 # %% ../../nbs/base/tables.ipynb #0a5e8ea8
 ROOM = 2**26 # bytes that any file may unpack to
@@ -117,7 +117,7 @@ def read_table(
             text = (file.schema_arrow.metadata or {}).get(KEY)
             if text is None: return None, None
             header = dict(from_json(text))
-            _check_schema(path, header, schema)
+            check_schema(path, header, schema)
             check_swelling(_unpacked(file), source.size())
             table = file.read()
             if DIGEST in header and header[DIGEST] != _digest_of(table, header):
@@ -129,7 +129,12 @@ def read_table(
         raise ValueError(f"{str(path)!r} is no Parquet file of this package, damaged or cut "
                          f"short: {error}; make it again") from error
 
-def _check_schema(path, header, known):
+def check_schema(
+    path, # of the file, for errors
+    header: dict, # of a table
+    known: int | None, # the latest schema that is known; None: any
+):
+    "UpdateError for a file of a later version."
     found = header.get("schema", 0)
     if known is not None and found > known:
         raise UpdateError(f"{str(path)!r} has schema version {found}, this package reads up to "
