@@ -320,6 +320,9 @@ def _as_list(name, value):
     "A list of arrays of any length, one after another, and their lengths; None for one array."
     if value is None or isinstance(value, np.ndarray) and value.dtype != object and value.ndim < 3:
         return value, None
+    if not isinstance(value, (list, tuple, np.ndarray)) or not len(value):
+        raise ValueError(f"{name} must be a list of arrays (N, d), at least one, or an array, got "
+                         f"{value!r}")
     parts = [as_array(f"{name}[{m}]", part) for m, part in enumerate(value)]
     if any(part.ndim != 2 for part in parts):
         return as_array(name, value), None

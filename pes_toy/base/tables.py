@@ -118,7 +118,7 @@ def read_table(
             if text is None: return None, None
             header = dict(from_json(text))
             check_schema(path, header, schema)
-            check_swelling(_unpacked(file), source.size())
+            _check_size(file, source.size())
             table = file.read()
             if DIGEST in header and header[DIGEST] != _digest_of(table, header):
                 raise ValueError("its digest differs, so it is not what was written")
@@ -140,14 +140,24 @@ def check_schema(
         raise UpdateError(f"{str(path)!r} has schema version {found}, this package reads up to "
                           f"{known}; update pes_toy")
 
+def _check_size(file, packed):
+    "ValueError for a file that would unpack to more than one of this package does."
+    import pyarrow as pa
+    check_swelling(_unpacked(file), packed)
+    names = [column.name for column in file.schema_arrow if pa.types.is_large_list(column.type)]
+    if not names: return
+    file.scan_contents(names) # where the directory is damaged, pyarrow itself aborts below
+    places = [file.schema_arrow.names.index(name) for name in names]
+    groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
+    check_swelling(8 * sum(group.column(c).num_values for group in groups for c in places), packed)
+
 def _unpacked(file):
     "Bytes of the columns of a Parquet file, by its directory."
     widths = [_bits(column) for column in file.schema_arrow]
     groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
     rows = max(file.metadata.num_rows, sum(group.num_rows for group in groups))
     pages = sum(group.total_byte_size for group in groups)
-    listed = sum(group.column(c).num_values for group in groups for c in range(group.num_columns))
-    return max(rows * sum(widths) // 8, pages, 8 * listed)
+    return max(rows * sum(widths) // 8, pages)
 
 def _bits(column):
     "Bits of a row of a column of numbers, or of lists; those of any length have an end at least."
