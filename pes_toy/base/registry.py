@@ -67,5 +67,5 @@ def _is_ours(thing):
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
-MODELS = Registry("model", ("training", "scores"))
+MODELS = Registry("model", ("training", "scores", "committee"))
 FILES = Registry("kind of file", ("structure_files",))
