@@ -6,7 +6,6 @@
 from __future__ import annotations
 import argparse
 import dataclasses
-import functools
 import importlib
 import os
 import re
@@ -109,9 +108,6 @@ def _info(args):
     print(repr(db))
     for name, value in db.statistics().items():
         print(f"  {name:22s} {value:,.6g}")
-    if _are_structures(db):
-        if folder: _draw(_pictures_of_structures(db), folder, db)
-        return
     for name, column in db.extra.items():
         said = f"  {name:22s} {column.shape[1]} for each configuration: {_origin(db, name)}"
         print(printable(said))
@@ -122,18 +118,6 @@ def _info(args):
     if folder:
         some = db.sample(100_000) if is_dataset(db) else db
         draw(database_pictures(some), folder, some)
-
-def _are_structures(db):
-    "Of any number of particles in any cell, not a database?"
-    return hasattr(db, "by_count")
-
-def _pictures_of_structures(db):
-    "Energies against volumes, and distributions."
-    known = [what for what in ("energy", "forces", "stress") if getattr(db, what) is not None]
-    drawn = {what: functools.partial(db.plot_histogram, what) for what in ("volume", *known)}
-    if "energy" in known:
-        drawn["energies"] = db.plot_energies
-    return drawn
 
 def _origin(db, name):
     "What is known of a stored column."
@@ -402,14 +386,14 @@ _COMMANDS = dict(
         _info,
         _info_options,
         "show what is in a database",
-        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large",
-         "pes_toy info si.xyz --length 2.35"),
+        ("pes_toy info database.parquet --pictures pictures", "pes_toy info large"),
     ),
     convert=_Command(
         _convert,
         _convert_options,
-        "write a database in the other format",
-        ("pes_toy convert database.parquet database.json",),
+        "write a database or structures in another format",
+        ("pes_toy convert database.parquet database.json",
+         "pes_toy convert database.parquet database.xyz"),
     ),
     prepare=_Command(
         _prepare,
@@ -438,6 +422,13 @@ _COMMANDS = dict(
         "Judge a network on a DATABASE, or on fresh configurations (--fresh SEED, without "
         "DATABASE). With OUT.parquet the configurations are written with their predicted "
         "energies.",
+    ),
+    dynamics=_Command(
+        *_kept_in("pes_toy.outside", "dynamics"),
+        "move particles on the surface of a network or a potential",
+        ("pes_toy dynamics ModifiedLennardJones database.parquet moved.parquet --steps 1000 "
+         "--temperature 0.1",),
+        "Move the particles of a database or of structures, and write what they met.",
     ),
     real=_Command(
         *_kept_in("pes_toy.outside", "real"),
