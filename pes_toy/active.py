@@ -195,9 +195,10 @@ def active_learning(
     if not isinstance(pool, (Database, DatabaseSpec)):
         raise TypeError("pool must be a Database or a DatabaseSpec, got "
                         f"{type(pool).__name__}; load(path) reads one from a file")
+    training = _checked_training(training)
     judges = _checked_judges(judges, pool)
     plan = _checked_plan(plan, pool)
-    case = _Case(pool, _checked_training(training), judges, plan, oracle)
+    case = _Case(pool, training, judges, plan, oracle)
     ways = _checked_strategies(strategies)
     kept = Store(store)
     keys = {(name, seed): case.key(name, seed) for name in ways for seed in range(seeds)}
