@@ -192,13 +192,7 @@ def active_learning(
     "Learning curves of several ways to choose what is labelled."
     seeds = check_number("seeds", seeds, integer=True, low=1)
     workers = check_number("workers", workers, integer=True, low=1)
-    if not isinstance(pool, (Database, DatabaseSpec)):
-        raise TypeError("pool must be a Database or a DatabaseSpec, got "
-                        f"{type(pool).__name__}; load(path) reads one from a file")
-    training = _checked_training(training)
-    judges = _checked_judges(judges, pool)
-    plan = _checked_plan(plan, pool)
-    case = _Case(pool, training, judges, plan, oracle)
+    case = _checked_case(pool, training, judges, plan, oracle)
     ways = _checked_strategies(strategies)
     kept = Store(store)
     keys = {(name, seed): case.key(name, seed) for name in ways for seed in range(seeds)}
@@ -300,10 +294,15 @@ def _made(judge):
     return judge()
 
 # %% ../nbs/16a_active.ipynb #c2af80296
-def _checked_training(training):
+def _checked_case(pool, training, judges, plan, oracle):
+    "All that decides a result, if it makes sense."
+    if not isinstance(pool, (Database, DatabaseSpec)):
+        raise TypeError("pool must be a Database or a DatabaseSpec, got "
+                        f"{type(pool).__name__}; load(path) reads one from a file")
     if not isinstance(training, (TrainingSpec, BaselineSpec)):
         raise TypeError(f"training must be a TrainingSpec or a BaselineSpec, got {training!r}")
-    return training
+    judges = _checked_judges(judges, pool)
+    return _Case(pool, training, judges, _checked_plan(plan, pool), oracle)
 
 def _checked_plan(plan, pool):
     "A plan that the candidates suffice for."
