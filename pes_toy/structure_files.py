@@ -39,8 +39,10 @@ def from_atoms(
     "Structures from ASE atoms of one element in any cell; energies are divided by the particles."
     frames = frames_of(atoms)
     element = check_elements(frames)
-    length = check_number("length", length, above=0)
-    energy = check_number("energy", energy, above=0)
+    length = check_number("length", length, low=1e-50, high=1e50)
+    energy = check_number("energy", energy, low=1e-50, high=1e50)
+    _check_keys(energy_key=energy_key, forces_key=forces_key, stress_key=stress_key,
+                group_key=group_key)
     found, axes = _placed(frames)
     if check_flag("labels", labels):
         found |= _labels(frames, axes, energy_key, forces_key, stress_key)
@@ -55,6 +57,11 @@ def from_atoms(
 
 def _said(number, unit):
     return unit if number == 1 else f"{number!r} {unit}"
+
+def _check_keys(**keys):
+    for name, key in keys.items():
+        if key is not None and not isinstance(key, str):
+            raise TypeError(f"{name} must be a name or None, got {key!r}")
 
 def _groups(frames, key):
     "Names of the groups of frames; None where none has one."

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from fastcore.basics import patch
 from pes_toy.base.checks import (
-    as_array, check_cells, check_choice, check_configurations, check_number, random_numbers,
+    as_array, check_cells, check_choice, check_configurations, check_flag, check_number,
+    random_numbers,
 )
 from .base.jobs import progress_bar
 from .base.show import Shown, Valued, axes_or_new
 from .database import _QUANTILES, Database, _chosen, _within
+from .descriptors import check_descriptor
 from .elasticity import stress
 from .energy import check_potential, energy_and_forces, energy_per_particle
 from .engine.shapes import as_matrices, volumes
@@ -272,7 +274,7 @@ def filter(
         raise ValueError(f"mask must be {len(self)} booleans, got {keep.dtype} {keep.shape}; "
                          "compare a column, as in structures.energy < 0")
     if group is not None:
-        keep &= _in_groups(self, [group] if isinstance(group, str) else list(group))
+        keep &= _in_groups(self, [group] if isinstance(group, str) else group)
     if energy is not None:
         keep &= _within("energy", self.known("energy"), energy)
     return self[keep & _within("counts", self.counts, counts)]
@@ -280,9 +282,12 @@ def filter(
 def _in_groups(structures, names):
     "Rows of some groups, which must exist."
     there = structures.groups()
+    if not isinstance(names, (list, tuple)):
+        raise TypeError(f"group must be the name of one, or a list of names, got {names!r}")
     for name in names:
-        if name not in there:
+        if not isinstance(name, str) or name not in there:
             raise ValueError(f"group must be one of {', '.join(map(repr, there))}; got {name!r}")
+    if not names: return np.zeros(len(structures), bool)
     return np.isin(np.arange(len(structures)), np.concatenate([there[name] for name in names]))
 
 @patch
@@ -365,12 +370,15 @@ def from_arrays(
     if counts is None:
         raise ValueError("counts is missing; give a list of positions, or how many belong to each "
                          "structure")
+    if np.ndim(x) != 2:
+        raise ValueError(f"positions must be a list of arrays (N, d), or one array, got the shape "
+                         f"{np.shape(x)}")
+    counts = _check_counts(counts, len(x))
     M = len(counts)
-    if np.ndim(x) == 2:
-        cell = _as_cells(cell, M, np.shape(x)[1])
+    cell = _as_cells(cell, M, np.shape(x)[1])
     group = [group] * M if isinstance(group, str) else group
-    made = cls(x, counts, cell, energy, _as_list("forces", forces)[0], stress, group, units or {},
-               about or {})
+    said = [{} if facts is None else facts for facts in (units, about)]
+    made = cls(x, counts, cell, energy, _as_list("forces", forces)[0], stress, group, *said)
     return made if potential is None else made.labelled(potential, progress=False)
 
 @patch(cls_method=True)
@@ -416,9 +424,9 @@ def labelled(
     "The same structures with a model's energies, forces and stress."
     ask = _asked(model, depth)
     found = dict(energy=np.empty(len(self)), forces=None, stress=None)
-    if forces:
+    if check_flag("forces", forces):
         found["forces"] = np.empty_like(self.positions)
-    if stress:
+    if check_flag("stress", stress):
         found["stress"] = np.empty_like(self.cell)
     with progress_bar(len(self), progress, "structures") as bar:
         for rows, x, cells, places in self.by_count():
@@ -457,6 +465,7 @@ def inputs(
     descriptor, # a Descriptor, such as SymmetryFunctions()
 ) -> np.ndarray: # (A, K) of a local descriptor; (M, K) of another one, for equal numbers
     "The inputs of all particles; of a global descriptor those of all structures."
+    check_descriptor(descriptor)
     if not descriptor.local and len(np.unique(self.counts)) > 1:
         raise ValueError(f"descriptor {type(descriptor).__name__} is global: it gives other "
                          f"numbers of inputs for {self.counts.min()} to {self.counts.max()} "
