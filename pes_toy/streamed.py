@@ -14,8 +14,8 @@ from .datasets import Dataset
 from .engine.epochs import compiled_epoch, keras_with_tensorflow, model_weights
 from .networks import Network
 from .training import (
-    Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, _scaled_gradients,
-    check_labels, inputs_for, learning_rates, own_truth, train_in_memory)
+    Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, check_labels, inputs_for,
+    learning_rates, own_truth, scaled_derivatives, train_in_memory)
 
 # %% auto #0
 __all__ = ['ASIDE', 'WINDOW', 'aside_of', 'Survey', 'survey', 'train']
@@ -84,7 +84,7 @@ def _energy_scaling(energy, spec):
 def _filled(data, count):
     "The same rows, and zeros behind them."
     longer = {}
-    for name in ("inputs", "energy", "forces", "slopes"):
+    for name in ("inputs", "energy", "forces", "slopes", "stress", "strains"):
         rows = getattr(data, name)
         if rows is not None and len(rows) < count:
             empty = np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)
@@ -114,7 +114,7 @@ class _Stream:
         values = inputs_for(window, known.spec.descriptor)
         part = Preparation(window, known.spec, rows, rows[:0], values, known.shift, known.scale,
                            known.energy_shift, known.energy_scale)
-        return part.data(_scaled_gradients(part, rows, self.bar))
+        return part.data(scaled_derivatives(part, rows, self.bar))
 
     def first(self):
         "A window, to compile for."
@@ -185,7 +185,7 @@ def train(
     prepared = Preparation(aside, spec, numbers[:0], numbers, values, *found[:4])
     history = {}
     with progress_bar(spec.epochs, progress, "epochs") as bar:
-        judge = Judge(prepared, _scaled_gradients(prepared, numbers, bar))
+        judge = Judge(prepared, scaled_derivatives(prepared, numbers, bar))
         stream = _Stream(database, rows, prepared, bar)
         try:
             with compiled_epoch(spec, stream.first()) as stream.run:
