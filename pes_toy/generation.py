@@ -210,8 +210,9 @@ def _seconds_each(spec, share, number, workers):
 def _bytes_of(spec):
     "Memory at the peak, beside what the process holds."
     coordinates = spec.n_particles * spec.dimension
-    row = 8.0 * (coordinates * (2 if spec.forces else 1) + spec.stress * spec.dimension**2 + 6)
-    block = _largest_block(spec) * 8.0 * (5 * coordinates + 2 * spec.stress * spec.dimension**2 + 12)
+    of_stress = spec.stress * spec.dimension**2
+    row = 8.0 * (coordinates * (2 if spec.forces else 1) + of_stress + 6)
+    block = _largest_block(spec) * 8.0 * (5 * coordinates + 2 * of_stress + 12)
     shares = [share for share in spec.shares() if share.count]
     drawn = max(spec.to_draw(share) for share in shares)
     rows = spec.n_configurations
