@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from models import TINY, Waves
+from models import TINY
 
 import pes_toy as pt
 from pes_toy.descriptors import numerical_strains
