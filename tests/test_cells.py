@@ -385,9 +385,11 @@ def public_with_width():
         thing = getattr(pt, name)
         if not callable(thing) or name in SAID_BY_CLASSES:
             continue
+        if inspect.isclass(thing) and issubclass(thing, Exception):
+            continue
         if "width" in inspect.signature(thing).parameters:
             found.add(name)
-        methods = inspect.getmembers(thing, callable) if inspect.isclass(thing) else []
+        methods = inspect.getmembers(thing, inspect.isroutine) if inspect.isclass(thing) else []
         for called, method in methods:
             if called[0] != "_" and "width" in inspect.signature(method).parameters:
                 found.add(f"{name}.{called}")
@@ -466,7 +468,7 @@ def test_what_relax_refuses_in_a_cell():
 
 @pytest.mark.parametrize("d, N", [(1, 2), (2, 1), (2, 4), (3, 2)])
 def test_cells_that_come_to_rest(d, N):
-    "No force and no stress; lower than scaling alone; the same turned, and from other vectors."
+    "No force and no stress, lower than before; near the end a turned cell takes turned steps."
     rng = np.random.default_rng(10 + d)
     x, cell = crystal(d, N, rng)
     cell, x = 0.6 * cell, 0.6 * x
@@ -477,8 +479,8 @@ def test_cells_that_come_to_rest(d, N):
     close(found.energy, pt.energy_per_particle(found.positions, found.cell))
     assert found.energy <= pt.energy_per_particle(x, cell)
     turn = turned(d, rng)
-    few = [pt.relax_cell(x, cell, steps=20).energy,
-           pt.relax_cell(x @ turn, cell @ turn, steps=20).energy]
-    np.testing.assert_allclose(few[1], few[0], rtol=1e-8)
+    y, H = pt.strained(found.positions, found.cell, rng.uniform(-1e-4, 1e-4, (d, d)))
+    few = [pt.relax_cell(y, H, steps=10).energy, pt.relax_cell(y @ turn, H @ turn, steps=10).energy]
+    np.testing.assert_allclose(few[1], few[0], rtol=1e-9)
     kept = pt.relax_cell(x, cell, cell=False, steps=100)
     np.testing.assert_array_equal(kept.cell, cell)
