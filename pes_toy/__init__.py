@@ -29,7 +29,8 @@ _homes = {
         "cost",
         "Cost",
     ],
-    "structures": ["Structures", "Structure", "read"],
+    "structures": ["Structures", "Structure"],
+    "structure_files": ["read"],
     "elasticity": [
         "stress",
         "pressure",
@@ -76,6 +77,8 @@ _homes = {
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
+    "motion": ["dynamics", "Trajectory"],
+    "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}
