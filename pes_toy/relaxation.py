@@ -17,7 +17,7 @@ from .engine.descents import Case, descend
 from .engine.fire import fire_for
 from .engine.neighbours import check_apart
 from .engine.potentials import interaction_of
-from .engine.shapes import heights, sizes
+from .engine.shapes import heights, reduced, sizes
 from .engine.streams import RELAX, Draw, Images, Steps, batch_of, uniforms
 from .engine.sums import check_size, depths, evaluate, is_boxed, seconds_of, ways_for
 from .lattice import cells, wrap
@@ -151,7 +151,7 @@ def relax(
     check_potential(potential)
     check_protocol(protocol)
     x, w, single = check_configurations(positions, width, cells=True)
-    wide = heights(w).min(axis=1) if w.ndim > 1 else w
+    wide = heights(reduced(w)).min(axis=1) if w.ndim > 1 else w
     epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, wide, protocol, seed)
     if w.ndim > 1:
         _check_cells(relaxer, w)

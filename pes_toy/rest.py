@@ -9,7 +9,7 @@ import numpy as np
 from .base.checks import check_flag, check_number
 from .base.show import Shown, Valued, axes_or_new
 from .elasticity import _batched, _one_cell
-from .engine.shapes import heights, volumes
+from .engine.shapes import heights, reduced, volumes
 from .lattice import wrap
 from .potentials import ModifiedLennardJones
 from .relaxation import roll
@@ -119,7 +119,8 @@ def relax_cell(
     pressure = check_number("pressure", pressure)
     tolerance = check_number("tolerance", tolerance, above=0)
     steps = check_number("steps", steps, integer=True, low=0)
-    max_delta = check_number("max_delta", max_delta, above=0, high=float(heights(H[None]).min()))
+    narrow = float(heights(reduced(H[None])).min())
+    max_delta = check_number("max_delta", max_delta, above=0, high=narrow)
     rolling = _Cell(x, H, _batched(potential, depth), pressure, check_flag("cell", cell))
     watched = slice(1, 3 if cell else 2)
 

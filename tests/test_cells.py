@@ -347,6 +347,7 @@ WITH_WIDTH = {
     "proximity_eigenvalue_gradients": lambda x, cell: np.abs(
         pt.proximity_eigenvalue_gradients(x, cell, R_0p=3.0)).sum(),
     "degenerate_eigenvalues": pt.degenerate_eigenvalues,
+    "dynamics": lambda x, cell: pt.dynamics(x, cell, steps=5, dt=1e-3, progress=False).energy,
     "numerical_gradients": lambda x, cell: pt.numerical_gradients(
         pt.energy_per_particle, x[None], np.array(cell)[None])[0],
     "Database.from_arrays": None,
@@ -404,7 +405,7 @@ def test_every_public_function_with_a_width_is_known():
 # What looks at a block of cells, or into one: the vectors may change their order, no more.
 OF_THE_BLOCK = ("lattice_points", "brute_force_energy", "RelativeDistances")
 BY_DIFFERENCES = ("hessian", "vibrations", "elastic_constants", "numerical_gradients",
-                  "RelativeDistances", "relax")  # last: twenty steps magnify roundings
+                  "RelativeDistances", "relax", "dynamics")  # last: twenty steps magnify roundings
 
 
 @pytest.mark.parametrize("name", [name for name, ask in WITH_WIDTH.items() if ask])
@@ -440,13 +441,13 @@ def test_fire_in_any_cell(d, N):
     "At rest, lower than before; alone as in a batch; other vectors and a turned cell: the same."
     rng = np.random.default_rng(d)
     x, cell = crystal(d, N, rng)
-    settled = pt.relax(x, cell, relaxer="fire", epochs=600)
+    settled = pt.relax(x, cell, relaxer="fire", epochs=3000)
     assert settled.energy <= pt.energy_per_particle(x, cell)
     assert np.abs(pt.forces(settled.positions, cell)).max() < 1e-4
     close(settled.energy, pt.energy_per_particle(settled.positions, cell))
     inside = settled.positions @ np.linalg.inv(cell)
     assert inside.min() > -1e-12 and inside.max() < 1 + 1e-12
-    assert np.isnan(settled.acceptance).all() and settled.acceptance.shape == (600,)
+    assert np.isnan(settled.acceptance).all() and settled.acceptance.shape == (3000,)
     few = [pt.relax(x, cell, relaxer="fire", epochs=10).energy]
     few.append(pt.relax(np.array([x, x]), cell, relaxer="fire", epochs=10).energy[1])
     few.append(pt.relax(x, SLANTS[d] @ cell, relaxer="fire", epochs=10).energy)
