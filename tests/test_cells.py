@@ -347,7 +347,8 @@ WITH_WIDTH = {
     "proximity_eigenvalue_gradients": lambda x, cell: np.abs(
         pt.proximity_eigenvalue_gradients(x, cell, R_0p=3.0)).sum(),
     "degenerate_eigenvalues": pt.degenerate_eigenvalues,
-    "dynamics": lambda x, cell: pt.dynamics(x, cell, steps=5, dt=1e-3, progress=False).energy,
+    "dynamics": lambda x, cell: pt.dynamics(
+        x, cell, steps=5, dt=1e-3, progress=False).potential_energy,
     "numerical_gradients": lambda x, cell: pt.numerical_gradients(
         pt.energy_per_particle, x[None], np.array(cell)[None])[0],
     "Database.from_arrays": None,
