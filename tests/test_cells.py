@@ -377,7 +377,8 @@ REFUSALS = {
     "verify": lambda x, cell: pt.verify(SHORT, width=cell),
     "Predictor.drag": lambda x, cell: NETWORK.drag(SHORT, width=cell),
 }
-SAID_BY_CLASSES = {"Relaxation", "Trajectory", "Descriptor", "Network", "Baseline", "Average", "Committee"}
+SAID_BY_CLASSES = {"Relaxation", "Trajectory", "Descriptor", "Network", "Baseline", "Average",
+                   "Committee"}
 
 
 def public_with_width():
