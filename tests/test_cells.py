@@ -378,7 +378,11 @@ REFUSALS = {
     "Predictor.drag": lambda x, cell: NETWORK.drag(SHORT, width=cell),
 }
 SAID_BY_CLASSES = {"Relaxation", "Trajectory", "Descriptor", "Network", "Baseline", "Average",
-                   "Committee"}
+                   "Committee", "Xtb"}
+
+
+def is_method(thing):
+    return inspect.isfunction(thing) or inspect.ismethod(thing)
 
 
 def public_with_width():
@@ -392,7 +396,7 @@ def public_with_width():
             continue
         if "width" in inspect.signature(thing).parameters:
             found.add(name)
-        methods = inspect.getmembers(thing, inspect.isroutine) if inspect.isclass(thing) else []
+        methods = inspect.getmembers(thing, is_method) if inspect.isclass(thing) else []
         for called, method in methods:
             if called[0] != "_" and "width" in inspect.signature(method).parameters:
                 found.add(f"{name}.{called}")
