@@ -45,6 +45,7 @@ _homes = {
         "plot_cell",
     ],
     "relaxation": ["relax", "Relaxation"],
+    "rest": ["relax_cell", "CellRelaxation"],
     "specification": ["DatabaseSpec"],
     "database": ["Database", "concat", "sample_database"],
     "datasets": ["Dataset", "load"],

@@ -65,6 +65,7 @@ def _generate(args):
     path = _writable(check_path(args.out))
     spec = spec_of(args, DatabaseSpec)
     numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 1
+    numbers += spec.stress * spec.dimension**2
     check_disk(path, 7.0 * numbers * spec.n_configurations)
     db = generate(spec, workers=args.workers, progress=not args.quiet)
     saved(db.save, path)
@@ -144,9 +145,12 @@ def _train(args):
     spec = spec_of(args, TrainingSpec)
     say = _say(args)
     db = opened(args.database, args)
-    if spec.force_weight and _can_have_forces(db):
+    if spec.force_weight and _can_have(db, "forces"):
         db = db.with_forces()
         say("the database has no forces; they were computed with its potential")
+    if spec.stress_weight and _can_have(db, "stress"):
+        db = db.with_stress()
+        say("the database has no stress; it was computed with its potential")
     inputs = db.about.get("inputs")
     if inputs and spec.descriptor.settings not in inputs.values():
         say(f"the prepared inputs have other settings than {spec.descriptor}; "
@@ -172,10 +176,10 @@ def _trained(db, spec, args):
         print(f"interrupted after {done}", file=sys.stderr)
     return network
 
-def _can_have_forces(db):
+def _can_have(db, name):
     "Has it none, and can they be computed?"
     if is_dataset(db) or is_structures(db): return False
-    if db.forces is not None or db.spec is None: return False
+    if getattr(db, name) is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
 
 # %% ../nbs/10_cli.ipynb #c47edb299
@@ -230,6 +234,8 @@ def _fresh(network, seed, n_configurations):
         raise ValueError(f"--fresh {seed} is the seed of the training database, "
                          "so nothing would be fresh; choose another")
     db = generate(spec, progress=False)
+    if getattr(getattr(network, "spec", None), "stress_weight", 0):
+        db = db.with_stress()
     return db.with_forces() if spec.protocol == "exact" else db
 
 # %% ../nbs/10_cli.ipynb #2a0d924d
