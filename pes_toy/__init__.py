@@ -75,6 +75,14 @@ _homes = {
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
+    "observables": [
+        "pair_distribution",
+        "PairDistribution",
+        "mean_square_displacement",
+        "Displacement",
+        "mean_with_error",
+        "Mean",
+    ],
     "motion": ["dynamics", "Trajectory"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }

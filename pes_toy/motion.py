@@ -29,6 +29,9 @@ from pes_toy.engine.verlet import (
     seed_replicas)
 from .lattice import cells, wrap
 from .networks import Predictor
+from .observables import Displacement, Mean, PairDistribution, mean_with_error
+from .observables import mean_square_displacement as displacement_of
+from .observables import pair_distribution as distribution_of
 from .potentials import ModifiedLennardJones
 
 # %% auto #0
@@ -479,6 +482,36 @@ def pressure(self: Trajectory) -> np.ndarray:
     moving = 2 * N * self.kinetic_energy[good] / volumes(w, d)
     found[good] = (moving - np.trace(from_forces, axis1=1, axis2=2)) / d
     return found
+
+# %% ../nbs/15_motion.ipynb #77e5dc39b
+@patch
+def mean_energy(self: Trajectory) -> Mean: # per particle, in E_c
+    "Mean of the potential energy over replicas that have not failed, with its error."
+    return mean_with_error(self.potential_energy)
+
+@patch
+def mean_pressure(self: Trajectory) -> Mean: # in E_c/R_c^d
+    "Mean of the pressure over replicas that have not failed, with its error."
+    return mean_with_error(self.pressure())
+
+@patch
+def pair_distribution(self: Trajectory,
+    *,
+    r_max: float | None = None, # in R_c; None: half the narrowest cell
+    bins: int = 100, # from 0 to r_max
+) -> PairDistribution:
+    "Over all times and replicas, but those that failed."
+    good = np.isfinite(self.potential_energy)
+    w = self.width[np.nonzero(good)[0]]
+    return distribution_of(self.positions[good], w, r_max=r_max, bins=bins)
+
+@patch
+def mean_square_displacement(self: Trajectory,
+    *,
+    lags: int = 50, # times at which it is known, up to half the length
+) -> Displacement:
+    "Over all particles, beginnings, and replicas that have not failed."
+    return displacement_of(self.positions, self.time[1] - self.time[0], lags=lags)
 
 # %% ../nbs/15_motion.ipynb #842d0070c
 @patch
