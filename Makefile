@@ -50,7 +50,8 @@ peers: $(PEERS) ## measure the package beside JAX, LAMMPS, matscipy, DScribe, Ke
 
 figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8c anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
-	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb
+	$(BIN)/python -c "from pes_toy.failing import compute_failing; compute_failing('nbs/results')"
+	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb nbs/15c_failing.ipynb
 	$(BIN)/nbdev_clean
 
 thesis: export ## recompute every claim of the thesis, store what comes out and print the account (with PySCF: pip install pes_toy[dft])

@@ -84,6 +84,7 @@ _homes = {
         "Mean",
     ],
     "motion": ["dynamics", "Trajectory"],
+    "quadrature": ["partition_function", "Partition"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}
