@@ -48,7 +48,7 @@ peers: $(PEERS) ## measure the package beside JAX, LAMMPS, matscipy, DScribe, Ke
 	.venv/peers/bin/python benchmarks/peers/run.py
 	@if [ -e $(DEV) ]; then $(BIN)/python tests/notebooks.py nbs/tutorials/peers.ipynb && $(BIN)/nbdev_clean; fi
 
-figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapter 8c anew
+figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapters 8c and 15c anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
 	$(BIN)/python -c "from pes_toy.failing import compute_failing; compute_failing('nbs/results')"
 	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb nbs/15c_failing.ipynb
