@@ -29,7 +29,8 @@ _homes = {
         "cost",
         "Cost",
     ],
-    "structures": ["Structures", "Structure", "read"],
+    "structures": ["Structures", "Structure"],
+    "structure_files": ["read"],
     "elasticity": [
         "stress",
         "pressure",
@@ -85,6 +86,8 @@ _homes = {
     ],
     "motion": ["dynamics", "Trajectory"],
     "quadrature": ["partition_function", "Partition"],
+    "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
+    "active": ["active_learning", "LearningCurves"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

@@ -72,6 +72,39 @@ def in_chunks(folder):
     return pt.generate(spec, checkpoint=folder / "chunks", progress=False).folder
 
 
+def unlike():
+    "Two structures of different cells."
+    cells = [3.0 * np.eye(2), np.array([[3.0, 0], [1, 3]])]
+    return pt.Structures.from_arrays([X, X[:3]], cells, group=["a", "b"],
+                                     potential=pt.ModifiedLennardJones())
+
+
+def of_structures(some, potential):
+    "What makes and takes sets of unlike configurations."
+    atoms = some.to_atoms()
+    parts = dict(mask=some.energy < 0, group="a", energy=(-100.0, 100.0), counts=(1, 9))
+    return {
+        "from_arrays": Target(pt.Structures.from_arrays, dict(
+            positions=[X, X[:3]], cell=3.0 * np.eye(2), energy=[1.0, 2], counts=[4, 3],
+            forces=np.zeros((7, 2)), stress=np.zeros((2, 2, 2)), group=["a", "b"], potential=None,
+            units={}, about={})),
+        "from_atoms of structures": Target(
+            pt.Structures.from_atoms, dict(
+                atoms=atoms, energy_key=None, forces_key=None, stress_key=None, group_key="group",
+                length=2.0, energy=3.0, labels=True, units=None),
+            ("atoms", "key", "file", "File"), errors=(ValueError, TypeError, OSError)),
+        "labelled": Target(_quietly(some.labelled), dict(
+            model=potential, forces=True, stress=False, depth=None), ("potential",)),
+        "filter structures": Target(some.filter, parts, calls=("mask",)),
+        "split structures": Target(some.split, dict(fractions=0.5, seed=0)),
+        "sample structures": Target(some.sample, dict(n=2, seed=0)),
+        "inputs": Target(some.inputs, dict(descriptor=pt.SymmetryFunctions())),
+        "rows of structures": Target(some.__getitem__, dict(rows=slice(0, 2)), ("row",),
+                                     errors=(IndexError,)),
+        "concat structures": Target(pt.concat, dict(databases=[some, some])),
+    }
+
+
 def targets(folder):
     "By name; files go to a folder."
     mlj = pt.ModifiedLennardJones()
@@ -172,6 +205,7 @@ def targets(folder):
         "drag": Target(network.drag, dict(potential=None, width=5.0, points=11), ("n must",)),
         "score": Target(pt.score, dict(model=network, database=db)),
         "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
+        **of_structures(unlike(), mlj),
         "calculator": Target(pt.calculator, dict(model=mlj, depth=1), ("potential",)),
         "Experiment": Target(
             pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),
@@ -182,6 +216,8 @@ def targets(folder):
             epochs=1, batch_size=4, hidden=()))),
         "fit_baseline": Target(pt.fit_baseline, dict(database=db, spec=pt.BaselineSpec())),
         "Average": Target(pt.Average, dict(members=[network, network])),
+        "Committee": Target(pt.Committee, dict(members=[network, network], calibration=None)),
+        **of_committee(db),
     }
     for kind in (pt.Morse, pt.LennardJones, pt.AreaPair, pt.AreaPerimeter, pt.PairArea,
                  pt.ModifiedLennardJones):
@@ -197,6 +233,28 @@ def targets(folder):
         g = np.ones_like(descriptor.values(X, 3.0))
         found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g), ("g must",))
     return found
+
+
+def committee():
+    "Two handmade predictors, calibrated."
+    members = [pt.fit_baseline(pt.sample_database(), pt.BaselineSpec(seed=s)) for s in range(2)]
+    return pt.Committee(members).calibrate(pt.sample_database()[:200])
+
+
+def of_committee(db):
+    "What a committee is asked."
+    model = committee()
+    asked = dict(positions=X, width=5.0, of="forces")
+    return {
+        "each": Target(model.each, asked),
+        "spread": Target(model.spread, asked),
+        "interval": Target(model.interval, dict(coverage=0.8, **asked)),
+        "judge": Target(model.judge, dict(database=db, of="forces")),
+        "calibrate": Target(committee().calibrate, dict(database=pt.sample_database()[:200])),
+        "drag_intervals": Target(model.drag_intervals, dict(coverage=0.8, width=5.0, points=11)),
+        "train_committee": Target(_quietly(pt.train_committee), dict(
+            database=db, spec=pt.BaselineSpec(), size=2, bootstrap=False, calibration=0.0)),
+    }
 
 
 def _fields(settings):

@@ -8,7 +8,7 @@ import importlib
 import sys
 
 # %% auto #0
-__all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'Registry']
+__all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'FILES', 'Registry']
 
 # %% ../../nbs/base/registry.ipynb #b57958dc
 class Registry:
@@ -67,4 +67,5 @@ def _is_ours(thing):
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
-MODELS = Registry("model", ("training", "scores"))
+MODELS = Registry("model", ("training", "scores", "committee"))
+FILES = Registry("kind of file", ("structure_files",))
