@@ -90,7 +90,7 @@ def stress(
     workers: int | None = None, # threads; None: all cores
 ) -> np.ndarray: # (d, d) or (M, d, d), in E_c/R_c^d
     "Derivative of the energy of a cell, N v, by a strain, over its volume: the sign of ASE."
-    if hasattr(potential, "stress"): return potential.stress(positions, width)
+    if hasattr(potential, "energy_and_forces"): return potential.stress(positions, width)
     check_potential(potential)
     x, w, single = check_configurations(positions, width, cells=True)
     _, virials = evaluate(x, w, potential, depth, "exact", workers, with_virials=True)
@@ -113,7 +113,7 @@ def pressure(
 # %% ../nbs/13_elasticity.ipynb #655baa44
 def _batched(model, depth):
     "Energies with forces, and stress, of a potential or a Predictor."
-    if hasattr(model, "stress"): return model.energy_and_forces, model.stress
+    if hasattr(model, "energy_and_forces"): return model.energy_and_forces, model.stress
     check_potential(model)
     return (functools.partial(energy_and_forces, potential=model, depth=depth),
             functools.partial(stress, potential=model, depth=depth))

@@ -35,8 +35,8 @@ __all__ = ['JUDGED', 'plain_score', 'Scores', 'score', 'BaselineSpec', 'Baseline
 def plain_score(
     energy: np.ndarray, # (M,) predicted energies per particle, in E_c
     true_energy: np.ndarray, # (M,) in E_c
-    forces: np.ndarray | None = None, # (M, N, d) predicted, in E_c/R_c
-    true_forces: np.ndarray | None = None, # (M, N, d) in E_c/R_c
+    forces: np.ndarray | None = None, # (M, N, d) or (A, d) predicted, in E_c/R_c
+    true_forces: np.ndarray | None = None, # in the same shape, in E_c/R_c
     stress: np.ndarray | None = None, # (M, d, d) predicted, in E_c/R_c^d
     true_stress: np.ndarray | None = None, # (M, d, d) in E_c/R_c^d
 ) -> dict: # name -> error
@@ -44,11 +44,12 @@ def plain_score(
     wrong = np.abs(energy - true_energy)
     force_mae = math.nan
     force_error = math.nan
+    more = {}
     if true_forces is not None:
         size = float(np.abs(true_forces).mean())
         force_mae = float(np.abs(forces - true_forces).mean())
         force_error = force_mae / (size or math.nan)
-    more = {}
+        more["force_rmse"] = float(np.sqrt(np.mean((forces - true_forces)**2)))
     if true_stress is not None and stress is not None:
         more["stress_mae"] = float(np.abs(stress - true_stress).mean())
         more["stress_error"] = more["stress_mae"] / (float(np.abs(true_stress).mean()) or math.nan)
@@ -74,7 +75,7 @@ class Scores(Valued, Shown):
     seconds_one: float # for one configuration alone
     seconds_many: float # for each of many
     n_configurations: int # judged
-    force_rmse: float = math.nan # of a component, in E_c/R_c
+    force_rmse: float = math.nan # of a component, in E_c/R_c; nan where the truth has no forces
     stress_mae: float = math.nan # mean |error| of a component, in E_c/R_c^d, where it is known
     stress_error: float = math.nan # the same over the mean |component|; shown in per cent
     by_group: dict = dataclasses.field(default_factory=dict) # group -> energy MAE
@@ -204,21 +205,16 @@ def _score_structures(model, structures):
     for said in _outside_structures(model, structures):
         warnings.warn(said, stacklevel=3)
     wrong = np.abs(found.energy - energy)
-    more = {}
+    more = plain_score(found.energy, energy, found.forces, structures.forces,
+                       found.stress if known["stress"] else None, structures.stress)
     if known["forces"]:
         off = np.abs(found.forces - structures.forces)
-        more["force_rmse"] = float(np.sqrt(np.mean(off**2)))
         more["forces_by_group"] = _by_group(off, structures.group, structures.owner)
-    if known["stress"]:
-        more["stress_mae"] = float(np.abs(found.stress - structures.stress).mean())
-        mean = float(np.abs(structures.stress).mean()) or math.nan
-        more["stress_error"] = more["stress_mae"] / mean
     one = structures[0]
     few = structures[:1000]
     many = best_time(lambda: few.labelled(model, forces=False, progress=False), 1)
     return Scores(
-        **plain_score(found.energy, energy, found.forces, structures.forces), **more,
-        by_width={}, by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
+        **more, by_width={}, by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
         seconds_one=best_time(lambda: model.predict(one.positions, one.cell), 20),
         seconds_many=many / len(few), n_configurations=len(structures))
 

@@ -132,7 +132,8 @@ def targets(folder):
         "relax with fire": Target(pt.relax, _small(**cell, relaxer="fire", epochs=2, max_delta=0.1,
                                                    protocol="exact", seed=0, workers=1)),
         "relax_cell": Target(pt.relax_cell, _small(
-            **cell, cell=True, pressure=0.0, tolerance=1e-3, steps=3, max_delta=0.05)),
+            **cell, cell=True, pressure=0.0, tolerance=1e-3, steps=3, max_delta=0.05),
+            ("max_delta",)),
         "proximity_matrices": Target(pt.proximity_matrices, matrices, ("range",)),
         "proximity_eigenvalues": Target(pt.proximity_eigenvalues, matrices, ("range",)),
         "proximity_eigenvalue_gradients": Target(

@@ -17,7 +17,8 @@ from worlds import cases, outcome
 pytestmark = pytest.mark.random
 PHYSICS = {"positions", "width", "potential", "depth", "protocol", "orders", "R_0p", "spec"}
 UNKNOWN = ("acceptance", "stress_mae", "stress_error")  # of FIRE; where the truth has no stress
-ELSEWHERE = {"plot_lattice", "plot_cell", "estimate", "report", "verify"}  # pictures, long work
+ELSEWHERE = {"plot_lattice", "plot_cell", "estimate", "report", "verify",  # pictures, long work
+             "xtb_structures"}  # tblite, see test_xtb
 
 
 @pytest.fixture(scope="module")
