@@ -29,6 +29,7 @@ _homes = {
         "cost",
         "Cost",
     ],
+    "structures": ["Structures", "Structure", "read"],
     "elasticity": [
         "stress",
         "pressure",

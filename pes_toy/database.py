@@ -73,11 +73,11 @@ def _check_facts(about, spec):
     if spec is not None and not isinstance(spec, DatabaseSpec):
         raise TypeError(f"spec must be a DatabaseSpec or None, got {spec!r}")
 
-def _chosen(rows, M):
+def _chosen(rows, M, what="database"):
     "The numbers of some of M rows, or an error that says what can be asked for."
     if isinstance(rows, (int, np.integer)) and not isinstance(rows, bool):
         if not -M <= rows < M:
-            raise IndexError(f"row {rows} of a database of {M}; rows are counted from 0")
+            raise IndexError(f"row {rows} of a {what} of {M}; rows are counted from 0")
         rows = [rows]
     try:
         found = np.arange(M)[rows]
@@ -282,14 +282,16 @@ def _shared_extra(databases):
 
 # %% ../nbs/05a_database.ipynb #c5673da9
 def concat(
-    databases, # databases with the same number of particles and dimensions
-) -> Database: # their rows, in order; columns that all of them have
+    databases, # databases with the same number of particles and dimensions, or Structures
+) -> Database: # or Structures: their rows, in order; columns that all of them have
     "Put databases together. The specification stays if all have the same."
     try:
         databases = list(databases)
     except TypeError as error:
         raise TypeError(f"databases must be Database objects, got {databases!r}; put them into a "
                         "list") from error
+    joined = getattr(type(databases[0]), "joined", None) if databases else None
+    if joined is not None: return joined(databases)
     _check_alike(databases)
     first = databases[0]
     columns = {}

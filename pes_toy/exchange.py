@@ -9,17 +9,19 @@ import functools
 import json
 import os
 import re
-import warnings
 from pathlib import Path
 import numpy as np
 from . import __version__
-from .base.checks import check_number, needs
+from pes_toy.base.atoms import (
+    along, axes_of, check_elements, check_symbol, dimension_of, energy_of, forces_of, frame_of,
+    frames_of, in_space, load_ase, of_all, square_axes,
+)
+from .base.checks import check_number
 from .base.files import from_json, whole_file
 from .base.settings import Settings
 from .database import Database
 from .elasticity import stress
 from .energy import check_potential, energy_and_forces
-from .engine.shapes import volumes
 from .experiments import Experiment
 from .sweeps import Sweep
 from .explore import Explorer, View
@@ -30,42 +32,12 @@ from .specification import DatabaseSpec
 __all__ = ['to_atoms', 'from_atoms', 'calculator', 'settings_of', 'save_figure', 'figure_settings']
 
 # %% ../nbs/11_exchange.ipynb #bacdf4d5
-THICKNESS = 1.0 # of the cell in directions without images, in R_c; nothing depends on it
-
-def _ase():
-    "The package, or an error that says how to install it."
-    with needs("ase", "this needs ASE"):
-        import ase
-    return ase
-
-def _padded(x, d):
-    "Coordinates (N, d) in three dimensions."
-    return np.concatenate([x, np.zeros((len(x), 3 - d))], axis=1)
-
-def _frame(ase, symbol, x, w):
-    "Positions (N, d) in a cell of width w, as atoms without energy that stay in their plane."
-    N, d = x.shape
-    periodic = [axis < d for axis in range(3)]
-    cell = [w if images else THICKNESS for images in periodic]
-    atoms = ase.Atoms([symbol] * N, positions=_padded(x, d), cell=cell, pbc=periodic)
-    if d < 3:
-        others = [not images for images in periodic]
-        atoms.set_constraint(ase.constraints.FixCartesian(range(N), others))
-    return atoms
-
 def _check_exported(database, symbol):
     "A database that fits into three dimensions, and an element."
-    from ase.data import atomic_numbers
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
                         "reads one from a file")
-    d = database.positions.shape[2]
-    if d > 3:
-        raise ValueError(f"ASE has three dimensions, got configurations in {d}; "
-                         "there is no way to put them there")
-    if not isinstance(symbol, str) or symbol not in atomic_numbers:
-        raise ValueError(f"symbol must be that of one chemical element, got {symbol!r}; "
-                         "take 'H', which means nothing here")
+    check_symbol(symbol, database.positions.shape[2])
 
 # %% ../nbs/11_exchange.ipynb #7790829e
 def to_atoms(
@@ -73,175 +45,18 @@ def to_atoms(
     symbol: str = "H", # chemical symbol of the particles
 ) -> list: # ase.Atoms, with the energy of the cell N_p v and the forces where they are known
     "A database as ASE atoms, padded with zeros to three dimensions; `info[\"dimension\"]` says so."
-    ase = _ase()
-    import ase.constraints
-    from ase.calculators.singlepoint import SinglePointCalculator
+    load_ase()
     _check_exported(database, symbol)
     N, d = database.positions.shape[1:]
     frames = []
     for m in range(len(database)):
         energy = float(database.energy[m])
-        atoms = _frame(ase, symbol, database.positions[m], float(database.width[m]))
-        known = dict(energy=N * energy)
-        if database.forces is not None:
-            known["forces"] = _padded(database.forces[m], d)
-        atoms.calc = SinglePointCalculator(atoms, **known)
+        forces = None if database.forces is None else database.forces[m]
+        cell = database.width[m] * np.eye(d)
+        atoms = frame_of(symbol, database.positions[m], cell, N * energy, forces)
         atoms.info |= dict(dimension=d, energy_per_particle=energy)
         frames.append(atoms)
     return frames
-
-# %% ../nbs/11_exchange.ipynb #14f25a6f
-def _dimension(atoms):
-    "The number of periodic directions, which must come first."
-    if not len(atoms):
-        raise ValueError("atoms of one frame are none at all; a configuration has at least one")
-    pbc = [bool(periodic) for periodic in atoms.pbc]
-    d = sum(pbc)
-    if d == 0 or pbc != [axis < d for axis in range(3)]:
-        raise ValueError("atoms must be periodic in x, in x and y, or in all directions, "
-                         f"got pbc={pbc}")
-    return d
-
-def _axes(atoms, d):
-    "Unit vectors (d, 3) along which positions are taken, and the width or the cell (d, d) there."
-    vectors = atoms.cell.array[:d]
-    width = float(atoms.cell.lengths()[0])
-    axes = vectors / (width or np.nan)
-    if np.abs(axes @ axes.T - np.eye(d)).max() < 1e-9: return axes, width
-    if atoms.cell.rank < 3 and np.linalg.matrix_rank(vectors) < d:
-        raise ValueError(f"the cell must have {d} independent vectors in the periodic directions, "
-                         f"got {vectors.tolist()}; set atoms.cell")
-    axes = np.eye(3) if d == 3 else np.linalg.qr(vectors.T)[0].T
-    return axes, vectors @ axes.T
-
-def _flat(atoms, d):
-    "Positions (N, d) along axes, these (d, 3), and the width or the cell (d, d); or an error."
-    axes, width = _axes(atoms, d)
-    x = atoms.positions @ axes.T
-    beside = atoms.positions - x @ axes
-    allowed = 1e-9 * max(1.0, np.abs(x).max())
-    if d < 3 and np.ptp(beside, axis=0).max() > allowed:
-        place = "plane" if d == 2 else "line"
-        raise ValueError(f"atoms are periodic in {d} directions, but do not lie in one {place}; "
-                         "set pbc to all directions that matter, or keep moving atoms there with "
-                         "ase.constraints.FixCartesian, as to_atoms does")
-    return x, axes, width
-
-# %% ../nbs/11_exchange.ipynb #829f11e5
-def _frames(atoms):
-    "A list of ase.Atoms from what was given."
-    ase = _ase()
-    if isinstance(atoms, (str, os.PathLike)): return _read(atoms)
-    if isinstance(atoms, ase.Atoms): return [atoms]
-    try:
-        frames = list(atoms)
-    except TypeError:
-        frames = [atoms]
-    for frame in frames:
-        if not isinstance(frame, ase.Atoms):
-            raise TypeError("atoms must be ase.Atoms, a list of them or the name of a file that "
-                            f"ASE reads, got {frame!r}")
-    if not frames:
-        raise ValueError("atoms is empty; give at least one configuration")
-    return frames
-
-def _read(path):
-    "All frames of a file."
-    import ase.io
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}; check the name")
-    try:
-        return ase.io.read(path, index=":")
-    except Exception as error: # every format complains in its own way
-        raise ValueError(f"{str(path)!r} cannot be read by ASE: {type(error).__name__} "
-                         f"{error}") from error
-
-def _check_frames(frames):
-    "Dimension and number of particles of frames that agree in both, and in their only element."
-    dimensions = {_dimension(frame) for frame in frames}
-    sizes = {len(frame) for frame in frames}
-    if len(dimensions) > 1 or len(sizes) > 1:
-        raise ValueError("atoms must agree in dimension and number of particles, "
-                         f"got {sorted(dimensions)} and {sorted(sizes)}; "
-                         "make a database of each kind")
-    elements = sorted({symbol for frame in frames for symbol in frame.symbols})
-    if len(elements) > 1:
-        raise ValueError(f"atoms hold the elements {', '.join(elements)}, but all particles are "
-                         "alike here; take the frames of one element, or give all one symbol "
-                         "if the elements mean nothing")
-    return dimensions.pop(), sizes.pop()
-
-# %% ../nbs/11_exchange.ipynb #db287e96
-def _calculated(m, frame, name):
-    "What the calculator of a frame says, without constraints; None where it says nothing."
-    from ase.calculators.calculator import PropertyNotImplementedError
-    if frame.calc is None or name not in frame.calc.results: return None
-    try:
-        return frame.calc.get_property(name, frame)
-    except PropertyNotImplementedError as error:
-        raise ValueError(f"{name} of atoms[{m}] is not that of these atoms, which were changed "
-                         "since; compute it again") from error
-
-def _stored(m, frame, key, usual, beside):
-    "A label: of the calculator, or under a key of the user's among what stands beside."
-    found = _calculated(m, frame, key or usual)
-    if found is None and key is not None: found = beside.get(key)
-    return found
-
-def _is_vectors(array, N):
-    return np.shape(array) == (N, 3) and np.asarray(array).dtype.kind in "fiu"
-
-def _missing(m, frame, key, what):
-    "An error that says which labels there are."
-    results = {} if frame.calc is None else frame.calc.results
-    if what == "energy":
-        known = {**results, **frame.info}
-        names = [name for name, value in known.items() if isinstance(value, (int, float))]
-    else:
-        known = {**results, **frame.arrays}
-        names = [name for name in known if _is_vectors(known[name], len(frame))]
-    there = ", ".join(map(repr, names)) or "nothing like it"
-    called = "" if key is None else f" {key!r}"
-    return ValueError(f"atoms[{m}] has no {what}{called}, but {there}; name one of them with "
-                      f"{what}_key=, or attach a calculator and ask for it first")
-
-def _energy(m, frame, key):
-    "The energy of a cell."
-    found = _stored(m, frame, key, "energy", frame.info)
-    if found is None: raise _missing(m, frame, key, "energy")
-    return check_number(f"energy of atoms[{m}]", found)
-
-def _forces(m, frame, key, axes):
-    "Forces (N, d) along the axes of the cell, or None."
-    found = _stored(m, frame, key, "forces", frame.arrays)
-    if found is None:
-        if key is None: return None
-        raise _missing(m, frame, key, "forces")
-    if not _is_vectors(found, len(frame)):
-        raise ValueError(f"forces of atoms[{m}] must be numbers of the shape {(len(frame), 3)}, "
-                         f"got {np.asarray(found).dtype} {np.shape(found)}")
-    forces = np.asarray(found) @ axes.T
-    beside = np.abs(found - forces @ axes).max()
-    if not beside <= 1e-6 * max(1.0, np.abs(forces).max()):
-        raise ValueError(f"forces of atoms[{m}] point out of the directions with images by "
-                         f"{beside:.3g}; set pbc to all directions that matter")
-    return forces
-
-def _forces_of_all(frames, key, axes):
-    "Forces (M, N, d), if all frames have some; a warning where some are left behind."
-    found = [_forces(m, frame, key, own) for m, (frame, own) in enumerate(zip(frames, axes))]
-    missing = [m for m, forces in enumerate(found) if forces is None]
-    if not missing: return np.stack(found)
-    if len(missing) < len(found):
-        warnings.warn(f"{len(missing)} of {len(found)} atoms (first: {missing[0]}) have no forces, "
-                      "so those of the others are left out; make a database of each kind",
-                      stacklevel=3)
-    others = [name for name in frames[0].arrays if "force" in name.lower()]
-    if others and len(missing) == len(found):
-        warnings.warn(f"atoms hold {', '.join(map(repr, others))}, but no forces under the name "
-                      "that ASE gives them; if these are forces, name them with forces_key=",
-                      stacklevel=3)
-    return None
 
 # %% ../nbs/11_exchange.ipynb #3353a688
 def from_atoms(
@@ -251,18 +66,35 @@ def from_atoms(
     forces_key: str | None = None, # name of the forces in arrays; None: ASE's own
 ) -> Database: # with forces if all have some
     "A database from ASE atoms in square or cubic cells; energies are divided by the particles."
-    frames = _frames(atoms)
+    frames = frames_of(atoms)
     d, N = _check_frames(frames)
-    positions, axes, widths = zip(*(_flat(frame, d) for frame in frames))
-    for m, width in enumerate(widths):
-        if np.ndim(width):
-            found = frames[m].cell.cellpar().round(4).tolist()
-            raise ValueError(f"the cell of atoms[{m}] must be square or cubic, got {found}; a "
-                             "database holds only such cells (calculators take any)")
-    energies = [_energy(m, frame, energy_key) for m, frame in enumerate(frames)]
-    forces = _forces_of_all(frames, forces_key, axes)
+    positions, axes, widths = zip(*(_flat(m, frame, d) for m, frame in enumerate(frames)))
+    energies = [energy_of(m, frame, energy_key) for m, frame in enumerate(frames)]
+    forces = [forces_of(m, frame, forces_key, axes[m]) for m, frame in enumerate(frames)]
+    forces = of_all("forces", frames, forces, "database")
     return Database.from_arrays(np.stack(positions), np.array(widths), np.array(energies) / N,
-                                forces=forces)
+                                forces=None if forces is None else np.stack(forces))
+
+def _check_frames(frames):
+    "Dimension and number of particles of frames that agree in both, and in their only element."
+    dimensions = {dimension_of(frame) for frame in frames}
+    sizes = {len(frame) for frame in frames}
+    if len(dimensions) > 1 or len(sizes) > 1:
+        raise ValueError("atoms must agree in dimension and number of particles, "
+                         f"got {sorted(dimensions)} and {sorted(sizes)}; make a database of each "
+                         "kind, or Structures, which take any number in any cell")
+    check_elements(frames)
+    return dimensions.pop(), sizes.pop()
+
+def _flat(m, atoms, d):
+    "Positions (N, d) along the edges of a square or cubic cell, these (d, 3), and its width."
+    axes, width = square_axes(atoms, d)
+    if axes is None:
+        axes_of(atoms, d) # the vectors may enclose nothing
+        found = atoms.cell.cellpar().round(4).tolist()
+        raise ValueError(f"the cell of atoms[{m}] must be square or cubic, got {found}; a "
+                         "database holds only such cells (Structures and calculators take any)")
+    return along(atoms, axes), axes, width
 
 # %% ../nbs/11_exchange.ipynb #172ae90b
 @functools.cache
@@ -284,13 +116,12 @@ def _calculator_class():
 
         def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
             super().calculate(atoms, properties, system_changes)
-            d = _dimension(self.atoms)
-            x, axes, w = _flat(self.atoms, d)
+            x, axes, w = _placed(self.atoms)
             energy, forces = self.ask(x, w)
             energy = float(energy) * len(x)
             self.results = dict(energy=energy, free_energy=energy, forces=forces @ axes)
             if "stress" in properties:
-                self.results["stress"] = _in_space(self.atoms, self.ask_stress(x, w), axes, w)
+                self.results["stress"] = in_space(self.atoms, self.ask_stress(x, w), axes)
 
     return ToyCalculator
 
@@ -298,14 +129,14 @@ def _again(*asks):
     "A calculator in another process."
     return _calculator_class()(*asks)
 
-def _in_space(atoms, stress, axes, w):
-    "A stress (d, d) along axes as ASE's six numbers, over the volume that ASE counts."
-    volume = abs(np.linalg.det(atoms.cell.array))
-    if volume == 0:
-        raise ValueError("the cell must have a volume for a stress, but one of its vectors is "
-                         "zero; give the directions without images a thickness, as to_atoms does")
-    found = axes.T @ stress @ axes * (volumes(np.array([w], float), len(axes))[0] / volume)
-    return found[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+def _placed(atoms):
+    "Positions (N, d) of atoms, the axes (d, 3) they are taken along, and the cell or its width."
+    d = dimension_of(atoms)
+    axes, w = square_axes(atoms, d)
+    if axes is None:
+        axes = axes_of(atoms, d)
+        w = atoms.cell.array[:d] @ axes.T
+    return along(atoms, axes), axes, w
 
 # %% ../nbs/11_exchange.ipynb #89281772
 def calculator(
@@ -314,7 +145,7 @@ def calculator(
     depth: int | None = None, # depth of surrounding cells, for a potential without reach
 ): # an ase.calculators.calculator.Calculator for atoms in any cell
     "An ASE calculator: energy of the cell N_p v, forces and stress; none beside the images."
-    _ase()
+    load_ase()
     if isinstance(model, Predictor):
         return _calculator_class()(model.energy_and_forces, model.stress)
     check_potential(model)

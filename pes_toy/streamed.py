@@ -15,7 +15,7 @@ from .engine.epochs import compiled_epoch, keras_with_tensorflow, model_weights
 from .networks import Network
 from .training import (
     Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, _scaled_gradients,
-    inputs_for, learning_rates, own_truth, train_in_memory)
+    check_labels, inputs_for, learning_rates, own_truth, train_in_memory)
 
 # %% auto #0
 __all__ = ['ASIDE', 'WINDOW', 'aside_of', 'Survey', 'survey', 'train']
@@ -161,9 +161,8 @@ def _check_columns(dataset, spec):
     if not isinstance(spec, TrainingSpec):
         raise TypeError(f"spec must be a TrainingSpec, got {spec!r}; make one with "
                         "TrainingSpec(...) or TrainingSpec.recommended()")
-    if spec.force_weight and "forces" not in dataset.names:
-        raise ValueError(f"force_weight={spec.force_weight:g} needs forces, but the dataset has "
-                         "none; generate it with forces=True, or set force_weight=0")
+    weights = spec.force_weight, spec.stress_weight
+    check_labels(weights, dataset.names, "dataset", "generate it with {}=True")
 
 def train(
     database: Database | Dataset, # with forces if spec.force_weight is above 0

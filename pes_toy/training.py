@@ -29,8 +29,8 @@ from pes_toy.networks import (
 
 # %% auto #0
 __all__ = ['plain_training', 'words_of_inputs', 'descriptor_for', 'said_of', 'InputSettings', 'TrainingSpec', 'check_fraction',
-           'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'inputs_for', 'train_in_memory',
-           'facts_about', 'own_truth']
+           'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'check_labels', 'inputs_for',
+           'train_in_memory', 'facts_about', 'own_truth']
 
 # %% ../nbs/07a_training.ipynb #c91e6cb75
 def plain_training(
@@ -148,7 +148,7 @@ class InputSettings(Settings):
 
     def to_dict(self) -> dict: # plain values
         "The settings for JSON; `from_dict` makes the specification again."
-        found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        found = self.stored()
         if not isinstance(self.inputs, str):
             found["inputs"] = self.inputs.settings
         return json.loads(json.dumps(found))
@@ -195,6 +195,8 @@ class TrainingSpec(InputSettings):
         "mae", choices=LOSSES) # mae, mse, or huber (quadratic below 1 E_c)
     force_weight: float = setting(
         0.0, low=0, slider=(0, 2, 0.1)) # of the loss of forces (E_c/R_c) beside that of energies
+    stress_weight: float = setting(
+        0.0, low=0, slider=(0, 2, 0.1), later=True) # of that of stress (E_c/R_c^d) beside these
     batch_size: int = setting(
         128, integer=True, low=1) # configurations in a step
     epochs: int = setting(
@@ -279,9 +281,12 @@ def training_rows(
     seed: int, # of the split
     batch_size: int = 1, # at least so many must be left
     force_weight: float = 0.0, # above 0: forces are needed
+    stress_weight: float = 0.0, # above 0: stress is needed
 ) -> tuple[np.ndarray, np.ndarray]: # numbers of the rows for training, and for validation
     "The rows for training and for validation, or an error that says what cannot be trained on."
-    _check_trainable(database, force_weight)
+    _check_trainable(database)
+    check_labels((force_weight, stress_weight), database.columns(), "database",
+                 "add them with database.with_{}()")
     M = len(database)
     subset = database.subset
     if subset is not None and subset.min() != subset.max():
@@ -295,6 +300,18 @@ def training_rows(
         raise ValueError(f"{len(training)} configurations are left for training, fewer than one "
                          f"batch of {batch_size}; make more, or set batch_size")
     return training, np.flatnonzero(aside)
+
+def check_labels(
+    weights: tuple, # of the loss of forces, and of stress
+    columns, # names of those that are there
+    holder: str, # what should hold them
+    remedy: str, # where {} is lacking
+):
+    "Forces and stress are there, where they have a weight."
+    for kind, name, weight in zip(("force", "stress"), ("forces", "stress"), weights):
+        if weight and name not in columns:
+            raise ValueError(f"{kind}_weight={weight:g} needs {name}, but the {holder} has none; "
+                             f"{remedy.format(name)}, or set {kind}_weight=0")
 
 def inputs_for(
     database: Database, # whose inputs
@@ -311,7 +328,7 @@ def inputs_for(
     return check_values(descriptor, values, len(database), database.positions.shape[1])
 
 # %% ../nbs/07a_training.ipynb #c93c99eeb
-def _check_trainable(database, force_weight):
+def _check_trainable(database):
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
                         "reads "
@@ -320,17 +337,13 @@ def _check_trainable(database, force_weight):
         raise ValueError(f"database holds {len(database)} configurations; training needs at least "
                          "a "
                          "batch and a validation part")
-    for name in ("energy", "forces"):
-        column = getattr(database, name)
+    for name in ("energy", "forces", "stress"):
+        column = getattr(database, name, None)
         if column is not None and not np.isfinite(column).all():
             row = int(np.argwhere(~np.isfinite(column))[0][0])
             raise ValueError(f"{name} of configuration {row} is not finite; leave such rows out "
                              "with "
                              "database.filter")
-    if force_weight and database.forces is None:
-        raise ValueError(f"force_weight={force_weight:g} needs forces, but the database has none; "
-                         "add "
-                         "them with database.with_forces(), or set force_weight=0")
 
 # %% ../nbs/07a_training.ipynb #c2623aedd
 @dataclass
@@ -507,7 +520,8 @@ def train_in_memory(
         raise TypeError(f"spec must be a TrainingSpec, got {spec!r}; make one with "
                         "TrainingSpec(...) or "
                         "TrainingSpec.recommended()")
-    rows = training_rows(database, spec.validation, spec.seed, spec.batch_size, spec.force_weight)
+    rows = training_rows(database, spec.validation, spec.seed, spec.batch_size, spec.force_weight,
+                         spec.stress_weight)
     keras_with_tensorflow()
     _check_memory(database, spec)
     began = time.perf_counter()

@@ -108,7 +108,7 @@ def check_configurations(
     if shape and not cells:
         raise ValueError(f"width must be a number here, got a cell matrix {w[0].tolist()}, which "
                          "is no square or cube along the axes; use such a cell")
-    (_check_matrices if shape else _check_widths)(w)
+    check_cells("width", w) if shape else _check_widths(w)
     _check_digits(x, w, lost)
     return np.ascontiguousarray(x), np.broadcast_to(w, (len(x), *shape)).copy(), single
 
@@ -182,18 +182,21 @@ def _check_widths(w):
 
 FLAT = 1e-10 # volume of a cell over that of the box of its sides, below which it has none
 
-def _check_matrices(w):
-    "Cells (M, d, d) that are finite and have a volume."
+def check_cells(
+    name: str, # what to call them in the error
+    w: np.ndarray, # (M, d, d) of floats
+):
+    "Cells that are finite and have a volume."
     if not np.isfinite(w).all():
         m = int(np.argwhere(~np.isfinite(w))[0][0])
-        raise ValueError(f"width must hold finite numbers, got {w[m].tolist()} for configuration "
+        raise ValueError(f"{name} must hold finite numbers, got {w[m].tolist()} for configuration "
                          f"{m}; give the cell vectors as rows, in R_c")
     with np.errstate(all="ignore"):
         volume = np.abs(np.linalg.det(w / np.linalg.norm(w, axis=2, keepdims=True)))
     good = volume > FLAT # False for what is no number, too
     if not good.all():
         m = int(np.argmin(good))
-        raise ValueError(f"width must be a cell with a volume, got {w[m].tolist()} for "
+        raise ValueError(f"{name} must be a cell with a volume, got {w[m].tolist()} for "
                          f"configuration {m}, whose vectors lie in one plane, on one line or in "
                          "a point; give independent cell vectors as rows")
 

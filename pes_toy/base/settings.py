@@ -34,6 +34,7 @@ class Limits:
     several: str = "" # "": one value; "many": one or a tuple; "range": one or (low, high)
     free: bool = False # anything: the class checks it itself
     slider: tuple | None = None # (low, high, step) of a control for it, or its choices
+    later: bool = False # came later: files and digests hold it only where it is not the default
 
     def number(self, name, value):
         "The value, checked against the limits."
@@ -139,6 +140,15 @@ class Settings(Shown):
     def _put(self, name, value):
         "Sets a field of a frozen dataclass while it is made."
         object.__setattr__(self, name, value)
+
+    def stored(self) -> dict: # name -> value
+        "What files and digests hold: settings that came later only where they are not the default."
+        found = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not (_limits(field).later and value == field.default):
+                found[field.name] = value
+        return found
 
     @classmethod
     def described(cls) -> dict: # name -> Described
