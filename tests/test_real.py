@@ -1,5 +1,4 @@
 """From toy to real: statistics against others, studies that go on, folders that are missing."""
-import dataclasses
 
 import numpy as np
 import pytest
