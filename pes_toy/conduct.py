@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from .diagnostics import Curve
 from .invariances import LARGE, clusters, sizes
-from .networks import truth_of
+from .models import truth_of
 from .subjects import Check, Subject, judged, not_applicable, spaced
 
 # %% auto #0

@@ -6,10 +6,7 @@
 from __future__ import annotations
 import copy
 import dataclasses
-import hashlib
 import math
-import os
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,11 @@ import numpy as np
 from fastcore.basics import patch
 from .base.checks import as_array, check_configurations, check_number, random_numbers
 from .base.show import Valued, axes_or_new, html_table
-from .base.files import UpdateError
-from pes_toy.base.tables import (
-    CHECK, DIGEST, columns_of, read_json, read_table, write_json, write_table,
-)
+from .base.tables import write_table
 from .energy import check_potential, energy_and_forces
 from .engine.sums import depths
 from .lattice import plot_lattice, wrap
+from .layouts import check_path, header_of, load_json, load_parquet, save_json
 from .specification import DatabaseSpec
 
 # %% auto #0
@@ -490,58 +485,6 @@ def _panels(count):
         ax.remove()
     return axs
 
-# %% ../nbs/05a_database.ipynb #618ce55e
-SCHEMA = 2 # of Parquet files; 1 had a hash of the columns, 2 has a digest of all in read_table
-
-def check_path(
-    path, # of a file with a database
-) -> Path: # the same
-    "A path that ends in .parquet or .json, or an error that says what is wrong with it."
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be the name of a file, got {path!r}")
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"path {str(path)!r} is a folder; name a file in it")
-    if path.suffix not in (".parquet", ".json"):
-        raise ValueError(f"path must end in .parquet or .json, got {str(path)!r}; "
-                         "choose one of the two")
-    return path
-
-def _header(db):
-    "What a file says beside the columns."
-    import pyarrow
-    from pes_toy import __version__
-    versions = dict(pes_toy=__version__, numpy=np.__version__, pyarrow=pyarrow.__version__,
-                    python=sys.version.split()[0])
-    spec = None if db.spec is None else db.spec.to_dict()
-    return dict(schema=SCHEMA, shape=db.positions.shape, about=db.about, spec=spec,
-                versions=versions)
-
-# %% ../nbs/05a_database.ipynb #39e9205a
-_JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width",
-                   depthOfSurroundingCells="depth", numberOfSurroundingCells="depth",
-                   potentialEnergy="energy")
-
-def _save_json(db, path):
-    "The thesis's layout."
-    if len(db) == 0:
-        raise ValueError("an empty database cannot be saved as JSON, which would lose its shape; "
-                         "save as .parquet")
-    left = [name for name in _OPTIONAL if name != "depth" and getattr(db, name) is not None]
-    if db.spec is not None:
-        left.append("spec")
-    if left:
-        warnings.warn(f"JSON in the thesis's layout has no room for {', '.join(left)}; "
-                      "save as .parquet to keep them", stacklevel=3)
-    depth = np.full(len(db), -1) if db.depth is None else db.depth
-    columns = dict(particleCoordinates=db.positions, widthOfCell=db.width,
-                   depthOfSurroundingCells=depth, potentialEnergy=db.energy)
-    taken = {*_JSON_NAMES, CHECK} & set(db.extra)
-    if taken:
-        raise ValueError(f"the columns {sorted(taken)} of extra have names that mean something "
-                         "else in JSON; rename them, or save as .parquet")
-    write_json(path, {**columns, **db.extra})
-
 # %% ../nbs/05a_database.ipynb #cf8ee5b3e
 @patch
 def save(
@@ -551,93 +494,11 @@ def save(
     "Write the database to a file, completely or not at all."
     path = check_path(path)
     if path.suffix == ".json":
-        _save_json(self, path)
+        save_json(self, path)
     else:
         extra = {f"extra:{name}": array for name, array in self.extra.items()}
-        write_table(path, {**self.columns(), **extra}, _header(self))
+        write_table(path, {**self.columns(), **extra}, header_of(self))
     return path
-
-# %% ../nbs/05a_database.ipynb #814f6e22
-def _load_json(path):
-    "The thesis's layout, old column names too."
-    wanted = ("particleCoordinates", "widthOfCell", "potentialEnergy")
-    columns, extra = {}, {}
-    for name, array in read_json(path, wanted).items():
-        if name in _JSON_NAMES:
-            columns[_JSON_NAMES[name]] = array
-        else:
-            extra[name] = array.reshape(len(array), -1)
-    if columns["positions"].ndim != 3:
-        raise ValueError(f"{str(path)!r}: particleCoordinates must be a list of positions for "
-                         f"each row, got the shape {columns['positions'].shape}")
-    if "depth" in columns:
-        columns["depth"] = np.nan_to_num(columns["depth"], nan=-1) # null, too: unknown
-        if (columns["depth"] < 0).all():
-            del columns["depth"]
-    return Database(**columns, extra=extra)
-
-# %% ../nbs/05a_database.ipynb #ac3ee2a8
-def _load_parquet(path, potential):
-    "Every column and the specification."
-    table, header = read_table(path, SCHEMA)
-    if header is None:
-        raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas "
-                         "and use Database.from_arrays")
-    schema = header.get("schema")
-    if schema == 1: return _load_schema_1(path, table, header, potential)
-    if schema != SCHEMA or DIGEST not in header:
-        raise ValueError(f"{str(path)!r} has no digest, or the schema {schema!r}; make it again")
-    try:
-        return _from_columns(columns_of(table), header, potential)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        written = header.get("versions", {}).get("pes_toy")
-        raise UpdateError(f"{str(path)!r} is whole, but says what this pes_toy does not know: "
-                          f"{error}; it was written by pes_toy {written}: update this one, or "
-                          "import what is your own") from error
-
-def _from_columns(columns, header, potential):
-    "The database of these columns and this header."
-    own, extra = {}, {}
-    for name, array in columns.items():
-        if name.startswith("extra:"):
-            extra[name.removeprefix("extra:")] = array
-        else:
-            own[name] = array.reshape(header["shape"]) if array.ndim > 1 else array
-    spec = _stored_spec(header["spec"], potential)
-    return Database(**own, extra=extra, about=header["about"], spec=spec)
-
-# %% ../nbs/05a_database.ipynb #a0555f3a
-def _load_schema_1(path, table, header, potential):
-    "A file whose hash is that of its columns; nothing guards its specification."
-    try:
-        db = _from_columns(columns_of(table), header, potential)
-        if _hash_of_schema_1(db) != header["hash"]: raise ValueError("its hash differs")
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} does not hold what was written: {error}; "
-                         "make it again with generate") from error
-    warnings.warn(f"{str(path)!r} was written before files had a digest of their specification: "
-                  "a change of it would go unnoticed; save it again to add one", stacklevel=4)
-    return db
-
-def _hash_of_schema_1(db):
-    "A digest of all columns."
-    digest = hashlib.sha256()
-    for name, array in db.columns().items():
-        digest.update(f"{name}{array.dtype}{array.shape}".encode() + array.tobytes())
-    for name in sorted(db.extra):
-        digest.update(name.encode() + db.extra[name].tobytes())
-    return digest.hexdigest()
-
-# %% ../nbs/05a_database.ipynb #cef446bb1
-def _stored_spec(settings, potential):
-    "The specification; None where it was unknown, or holds functions that are not given again."
-    if settings is None: return None
-    kind, name = settings["potential"]["type"], settings["potential"].get("name")
-    if kind != "Potential": return DatabaseSpec.from_dict(settings)
-    if potential is not None: return DatabaseSpec.from_dict({**settings, "potential": potential})
-    warnings.warn(f"the database was made with a potential of somebody's own, {name!r}, so its "
-                  "specification is left out; load(path, potential=...) takes it up again",
-                  stacklevel=5)
 
 # %% ../nbs/05a_database.ipynb #c44ef4604
 def load_file(
@@ -651,7 +512,9 @@ def load_file(
                                 f"or make it with generate(...).save({str(path)!r})")
     if potential is not None:
         check_potential(potential)
-    return _load_parquet(path, potential) if path.suffix == ".parquet" else _load_json(path)
+    if path.suffix == ".parquet": return load_parquet(path, potential, Database)
+    columns, extra = load_json(path)
+    return Database(**columns, extra=extra)
 
 # %% ../nbs/05a_database.ipynb #d268e5c1
 def sample_database() -> Database: # 3,000 configurations of 4 particles at w = 5, with forces

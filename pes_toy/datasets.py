@@ -20,7 +20,8 @@ from .base.files import UpdateError, digest_of, from_json, read_text, whole_file
 from .base.show import html_table
 from .base.streaming import quantiles_of
 from .base.tables import GROUP, columns_of
-from .database import _QUANTILES, Database, _stored_spec, load_file
+from .database import _QUANTILES, Database, load_file
+from .layouts import stored_spec
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
@@ -127,7 +128,7 @@ def _spec_of(manifest, potential):
         if own_values(potential) != manifest.own:
             raise ValueError(f"potential {potential!r} is not the one that the dataset was made "
                              "with, its values differ; give that one")
-    return _stored_spec(manifest.spec, potential)
+    return stored_spec(manifest.spec, potential)
 
 @contextlib.contextmanager
 def _named(folder):

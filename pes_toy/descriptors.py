@@ -13,10 +13,9 @@ import warnings
 from dataclasses import dataclass
 import numpy as np
 from .base.checks import check_configurations, check_number, check_numbers
-from .base.jobs import in_threads, progress_bar
+from .base.jobs import in_threads
 from .base.limits import check_memory
 from .base.registry import DESCRIPTORS
-from .database import Database
 from .engine.eigen import Wanted, batch_eigenvalues, batch_gradients, batch_strains
 from .engine.neighbours import check_apart
 from .engine.proximity import batch_matrices, proximity_task
@@ -27,8 +26,7 @@ from .lattice import lattice_points, narrowest, wrap
 # %% auto #0
 __all__ = ['MOST_PLACES', 'STEP', 'plain_proximity_matrices', 'drag_path', 'proximity_matrices', 'proximity_eigenvalues',
            'DegenerateWarning', 'proximity_eigenvalue_gradients', 'degenerate_eigenvalues', 'numerical_gradients',
-           'numerical_strains', 'Descriptor', 'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances',
-           'prepare', 'inputs_of']
+           'numerical_strains', 'Descriptor', 'descriptor_from_settings', 'ProximityEigenvalues', 'RelativeDistances']
 
 # %% ../nbs/06_descriptors.ipynb #a997e802
 def plain_proximity_matrices(
@@ -350,6 +348,17 @@ def check_gradients(descriptor, gradients, values, x):
                          f"configuration {bad}; look for coinciding particles")
     return gradients
 
+def n_inputs_of(descriptor, N, d):
+    "Number of inputs of a configuration or particle; None where it needs one of its own kind."
+    try:
+        return descriptor.n_inputs(N, d)
+    except Exception: # somebody's own may refuse the example, in any way
+        return None
+
+def flat_values(descriptor, x, w):
+    "Values of a batch, checked, as (M, K)."
+    return check_values(descriptor, descriptor.values(x, w), *x.shape[:2]).reshape(len(x), -1)
+
 # %% ../nbs/06_descriptors.ipynb #510c350e
 class Descriptor:
     "The contract of any input: a frozen dataclass whose fields are its settings, with `values`."
@@ -541,104 +550,3 @@ def _of_pairs(slopes, N):
     out[:, pair, j] = slopes
     out[:, pair, i] = -slopes
     return out
-
-# %% ../nbs/06_descriptors.ipynb #05a7da39
-def prepare(
-    database: Database, # the database
-    descriptor: Descriptor = ProximityEigenvalues(), # what to compute
-    *,
-    name: str = "inputs", # of the column in extra
-    progress: bool = True, # show a progress bar
-) -> Database: # the same rows with the inputs added; the database given stays as it is
-    "Add inputs to a database, with their settings."
-    settings = check_descriptor(descriptor).settings
-    check_database(database, name)
-    if not len(database): raise ValueError("database is empty; there is nothing to prepare")
-    _check_inputs_fit(database, descriptor)
-    found = None
-    with progress_bar(len(database), progress) as bar:
-        for first in range(0, len(database), 16 * CHUNK):
-            part = slice(first, first + 16 * CHUNK)
-            values = flat_values(descriptor, database.positions[part], database.width[part])
-            if found is None:
-                found = np.empty((len(database), values.shape[1]))
-            found[part] = values
-            bar.update(len(values))
-    made_from = numbers_of_rows(database.positions, database.width)
-    extra = {**database.extra, name: found, name + MADE_FROM: made_from}
-    inputs = {**database.about.get("inputs", {}), name: settings}
-    return dataclasses.replace(database, extra=extra, about={**database.about, "inputs": inputs})
-
-def _check_inputs_fit(database, descriptor):
-    "The inputs are held twice when they go into the database, which keeps a copy."
-    M, N, d = database.positions.shape
-    inputs = descriptor.n_inputs(N, d) * (N if descriptor.local else 1)
-    check_memory(f"preparing {M:,} configurations, {inputs:,} inputs each,", 16.0 * M * inputs,
-                 "prepare fewer at a time, or choose fewer inputs")
-
-def inputs_of(
-    database: Database, # a prepared database
-    descriptor: Descriptor | None = None, # what the inputs must be; None: whatever is stored
-    name: str = "inputs", # of the column in extra
-) -> np.ndarray: # (M, K), or (M, N, K) for a local descriptor
-    "The stored inputs in their shape. Raises ValueError where they are missing or others."
-    check_database(database, name)
-    if descriptor is not None:
-        check_descriptor(descriptor)
-    stored = database.about.get("inputs", {}).get(name)
-    if stored is None or name not in database.extra:
-        raise ValueError(f"database has no inputs {name!r} with settings; make them with "
-                         "prepare(database, descriptor)")
-    if descriptor is not None and descriptor.settings != stored:
-        raise ValueError(f"inputs {name!r} were made with {descriptor_from_settings(stored)}, "
-                         f"not with {descriptor}; prepare the database again")
-    known = descriptor or descriptor_from_settings(stored)
-    return np.array(_stored_values(database, known, name))
-
-# %% ../nbs/06_descriptors.ipynb #b449f4fd
-def check_database(database, name):
-    "A database, and the name of a column."
-    if not isinstance(database, Database):
-        raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
-                        "reads one from a file, dataset[rows] takes one from a Dataset, whose "
-                        "inputs train makes by itself")
-    if not isinstance(name, str):
-        raise TypeError(f"name must be the name of a column, got {name!r}")
-
-def flat_values(descriptor, x, w):
-    "Values of a batch, checked, as (M, K)."
-    return check_values(descriptor, descriptor.values(x, w), *x.shape[:2]).reshape(len(x), -1)
-
-MADE_FROM = " made from" # behind the name of a column: numbers of the rows that it was made from
-
-def numbers_of_rows(x, w):
-    "A number of 52 bits for each row (M, 1): others for other positions (M, N, d) or widths (M,)."
-    columns = np.concatenate([x.reshape(len(x), -1), w[:, None]], axis=1) + 0.0 # no -0.0
-    found = np.zeros(len(x), np.uint64)
-    for column in columns.view(np.uint64).T:
-        found = (found ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
-    return (found >> np.uint64(12)).astype(float)[:, None]
-
-def n_inputs_of(descriptor, N, d):
-    "Number of inputs of a configuration or particle; None where it needs one of its own kind."
-    try:
-        return descriptor.n_inputs(N, d)
-    except Exception: # somebody's own may refuse the example, in any way
-        return None
-
-def _stored_values(database, descriptor, name):
-    "Stored inputs (M, K) or (M, N, K), if they belong to the rows and have the right number."
-    M, N, d = database.positions.shape
-    flat = database.extra[name]
-    made_from = database.extra.get(name + MADE_FROM)
-    now = numbers_of_rows(database.positions, database.width)
-    if made_from is None or not np.array_equal(made_from, now):
-        raise ValueError(f"inputs {name!r} were made from other positions or widths than those of "
-                         "this database, or it is not known from which; prepare it again")
-    each = N if descriptor.local else 1
-    known = n_inputs_of(descriptor, N, d)
-    if known is not None and flat.shape[1] != known * each:
-        raise ValueError(f"inputs {name!r} are {flat.shape[1] / each:g} for each row, but "
-                         f"{descriptor} gives {known} now; prepare the database again")
-    return flat.reshape(M, N, -1) if descriptor.local else flat

@@ -19,7 +19,7 @@ from .descriptors import DegenerateWarning, Descriptor, check_values
 from .diagnostics import Curve
 from .energy import PROTOCOLS, energy_and_forces, energy_per_particle
 from .lattice import wrap
-from .networks import NotFiniteError, Predictor, truth_of
+from .models import NotFiniteError, Predictor, truth_of
 
 # %% auto #0
 __all__ = ['EPSILON', 'LETTERS', 'PASSES', 'VERDICTS', 'COLOURS', 'DEPTHS', 'SOUND', 'grade', 'Check', 'judged', 'noted',

@@ -17,15 +17,15 @@ from .base.limits import check_memory
 from .base.registry import DESCRIPTORS, MODELS
 from .base.settings import Settings, setting
 from .database import Database
-from pes_toy.descriptors import (
-    DegenerateWarning, Descriptor, check_gradients, check_values, descriptor_from_settings,
-    inputs_of)
+from .descriptors import (
+    DegenerateWarning, Descriptor, check_gradients, check_values, descriptor_from_settings)
 from .engine.epochs import (
     TrainingData, build_model, compiled_epoch, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
 from pes_toy.networks import (
     Network, apply_transform, check_n_inputs, fit_transform, plain_activation,
     transform_slope)
+from .prepared import inputs_of
 
 # %% auto #0
 __all__ = ['plain_training', 'words_of_inputs', 'descriptor_for', 'said_of', 'InputSettings', 'TrainingSpec', 'check_fraction',

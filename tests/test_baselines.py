@@ -9,7 +9,8 @@ from runs import OWN, QUICK
 
 from pes_toy.descriptors import ProximityEigenvalues
 from pes_toy.generation import generate_in_memory as generate
-from pes_toy.networks import apply_transform, fit_transform, load_network, truth_of
+from pes_toy.models import load_network, truth_of
+from pes_toy.networks import apply_transform, fit_transform
 from pes_toy.scores import METHODS, BaselineSpec, fit_baseline
 from pes_toy.training import TrainingSpec
 

@@ -9,10 +9,10 @@ import numpy as np
 import pes_toy as pt
 import pytest
 from models import TINY, Waves, handmade, spread
-from pes_toy import networks as ns
-from pes_toy.descriptors import Descriptor, ProximityEigenvalues, inputs_of, prepare
+from pes_toy.descriptors import Descriptor, ProximityEigenvalues
 from pes_toy.engine.layers import Layers
-from pes_toy.networks import load_network
+from pes_toy.models import _digest, load_network
+from pes_toy.prepared import inputs_of, prepare
 from pes_toy.training import TrainingSpec, inputs_for
 
 
@@ -157,7 +157,7 @@ def rewritten(path, arrays=None, **header):
     stored.update(arrays or {})
     stored = {name: array for name, array in stored.items() if array is not None}
     said = json.loads(json.dumps({**said, **header}))
-    stamp["digest"] = ns._digest(stored, said)
+    stamp["digest"] = _digest(stored, said)
     np.savez(path, header=np.array(json.dumps({**stamp, **said})), **stored)
     return path
 

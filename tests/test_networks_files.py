@@ -12,7 +12,7 @@ matplotlib.use("agg")
 
 from models import SPECS, Waves, handmade, in_process, name, same_weights, spread
 from pes_toy.base.tables import read_arrays, write_arrays
-from pes_toy.networks import _digest, load_network
+from pes_toy.models import _digest, load_network
 from pes_toy.training import TrainingSpec
 
 

@@ -20,7 +20,8 @@ from pes_toy import training as tr
 from pes_toy.specification import DatabaseSpec
 from pes_toy.database import Database
 from pes_toy.generation import generate_in_memory as generate
-from pes_toy.descriptors import MADE_FROM, ProximityEigenvalues, RelativeDistances, prepare
+from pes_toy.descriptors import ProximityEigenvalues, RelativeDistances
+from pes_toy.prepared import MADE_FROM, prepare
 from pes_toy.symmetry_functions import SymmetryFunctions
 from pes_toy.training import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSpec, train_in_memory as train
 

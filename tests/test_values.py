@@ -14,7 +14,8 @@ import pytest
 from models import TINY, handmade
 from pes_toy.base.settings import Settings, described
 from pes_toy.base.show import same
-from pes_toy.descriptors import MADE_FROM, Descriptor, inputs_of, prepare
+from pes_toy.descriptors import Descriptor
+from pes_toy.prepared import MADE_FROM, inputs_of, prepare
 from pes_toy.training import TrainingSpec, inputs_for
 
 
