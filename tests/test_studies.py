@@ -12,7 +12,7 @@ from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
 RESULTS = ROOT / "nbs" / "results"
-STORES = {"recipe", "questions"} # of the book about the thesis
+STORES = {"recipe", "questions", "transfer"} # of the book about the thesis, and of chapter 17
 
 
 def keys(name):
