@@ -75,6 +75,8 @@ _homes = {
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
+    "motion": ["dynamics", "Trajectory"],
+    "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

@@ -152,7 +152,7 @@ def _prepare(args):
 # %% ../nbs/10_cli.ipynb #23ac93ef
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
-    from pes_toy import TrainingSpec, load, train
+    from pes_toy import TrainingSpec, load
     path = _writable(args.out, ".npz")
     folder = _folder(args.pictures)
     spec = spec_of(args, TrainingSpec)
@@ -165,16 +165,26 @@ def _train(args):
     if inputs and spec.descriptor.settings not in inputs.values():
         say(f"the prepared inputs have other settings than {spec.descriptor}; "
             "these are computed now")
-    network = train(db, spec, progress=not args.quiet)
-    if network.about["ended"] == "interrupted":
-        epochs = len(network.history.get("loss", []))
-        print(f"interrupted after {epochs} epochs; the best network so far is kept",
-              file=sys.stderr)
+    network = _trained(db, spec, args)
     saved(network.save, path)
     say(f"{network!r}\nwritten to {path}")
     if folder:
-        _draw(_network_pictures(network, db), folder, network, say)
+        _draw(_network_pictures(network, db, spec), folder, network, say)
     return path
+
+def _trained(db, spec, args):
+    "A network, or a committee of several; says so where Ctrl-C ended it."
+    from pes_toy import train, train_committee
+    progress = not args.quiet
+    if args.committee is None:
+        network = train(db, spec, progress=progress)
+        done = f"{len(network.history.get('loss', []))} epochs; the best network so far is kept"
+    else:
+        network = train_committee(db, spec, args.committee, progress=progress)
+        done = f"{len(network.members)} networks; they are kept, the last as it was"
+    if network.about["ended"] == "interrupted":
+        print(f"interrupted after {done}", file=sys.stderr)
+    return network
 
 def _can_have_forces(db):
     "Has it none, and can they be computed?"
@@ -182,11 +192,13 @@ def _can_have_forces(db):
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
 
 # %% ../nbs/10_cli.ipynb #c9b694306
-def _network_pictures(network, db):
-    "Loss, predictions of the validation part, one of its configurations, and the drag test."
-    aside = db[_aside(db, network.spec)]
+def _network_pictures(network, db, spec):
+    "Loss or spread, predictions of rows kept aside, one of these, and the drag test."
+    aside = _unseen(network, db, spec)
     drawn = {}
-    if network.history:
+    if _is_committee(network):
+        drawn["spread"] = lambda: network.plot_spread(aside)
+    elif network.history:
         drawn["history"] = network.plot_history
     drawn["prediction"] = lambda: network.plot_prediction(aside)
     if network.dimension == 2:
@@ -207,6 +219,17 @@ def _aside(db, spec):
     from pes_toy.training import training_rows
     return training_rows(db, spec.validation, spec.seed)[1]
 
+def _unseen(network, db, spec):
+    "Rows that a network was not trained on; of a committee those that were held back from all."
+    if not _is_committee(network): return db[_aside(db, spec)]
+    from pes_toy.committee import held_back
+    held, rest = held_back(db, spec)
+    return rest if held is None else held
+
+def _is_committee(network):
+    from pes_toy import Committee
+    return isinstance(network, Committee)
+
 def _is_dataset(db):
     from pes_toy import Dataset
     return isinstance(db, Dataset)
@@ -214,12 +237,13 @@ def _is_dataset(db):
 def _drag_picture(network):
     "The drag test; warns where it leaves what the network has seen."
     low, high = network.about["widths"]
-    drag = network.drag(width=min(max(5.0, low), high))
+    width = min(max(5.0, low), high)
+    drag = network.drag(width=width)
     highest = network.about["energies"][1]
     if drag.energy.max() > highest:
         warnings.warn(f"the drag test goes up to {drag.energy.max():.3g} E_c, the database only "
                       f"to {highest:.3g} E_c: above that the network extrapolates")
-    return drag.plot()[0]
+    return network.plot_drag(width=width)[0]
 
 # %% ../nbs/10_cli.ipynb #c47edb299
 def _files(args):
@@ -286,6 +310,10 @@ def _predict(args):
         n = 10_000 if args.n_configurations is None else args.n_configurations
         db = _fresh(network, args.fresh, n)
     print(f"{db!r}\n{score(network, db)!r}")
+    if _is_committee(network):
+        print(network.judge(db))
+        if db.forces is not None:
+            print(network.judge(db, "forces"))
     if out:
         print(f"written to {saved(_with_predictions(network, db, args.forces).save, out)}")
     return out
@@ -293,6 +321,7 @@ def _predict(args):
 MEANING = dict(
     predicted_energy="energy per particle in E_c",
     predicted_forces="forces in E_c/R_c, component by component",
+    predicted_spread="standard deviation of the energies per particle of a committee, in E_c",
 )
 
 def _with_predictions(network, db, with_forces):
@@ -304,6 +333,8 @@ def _with_predictions(network, db, with_forces):
     else:
         energy = network.predict(db.positions, db.width)
     columns = dict(predicted_energy=energy[:, None], **columns)
+    if _is_committee(network):
+        columns["predicted_spread"] = network.spread(db.positions, db.width)[:, None]
     about = {name: MEANING[name] for name in columns}
     about["predicted_by"] = _maker(network)
     return dataclasses.replace(db, extra={**_without(db.extra), **columns},
@@ -361,7 +392,9 @@ def _train_options(fit):
                      help="a .parquet or .json database, prepared or not, or a folder")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     add_settings(fit, TrainingSpec)
-    fit.add_argument("--pictures", metavar="FOLDER", help="write loss, predictions, a "
+    fit.add_argument("--committee", type=int, metavar="N", help="train N networks that differ "
+                     "in their seeds; their spread is calibrated on rows held back from all")
+    fit.add_argument("--pictures", metavar="FOLDER", help="write loss or spread, predictions, a "
                      "configuration and the drag test as PNG files")
     _add_quiet(fit)
 
@@ -433,7 +466,8 @@ _COMMANDS = dict(
         _train_options,
         "train a network",
         ("pes_toy train database.parquet network.npz --hidden 64,64 --activation silu "
-         "--force-weight 0.1 --epochs 20 --pictures pictures",),
+         "--force-weight 0.1 --epochs 20 --pictures pictures",
+         "pes_toy train database.parquet committee.npz --committee 5 --epochs 20"),
         "Train a network on a database. Ctrl-C ends the training early and keeps the best "
         "network so far.",
     ),

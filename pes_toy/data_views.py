@@ -332,7 +332,7 @@ def stop(self: NetworkView):
 @patch
 def compute(self: NetworkView) -> dict:
     "The loss so far; of a trained network, predictions and the drag test."
-    found = dict(spec=self.spec, history=self.history, parity=None, drag=None)
+    found = dict(spec=self.spec, history=self.history, parity=None, drag=None, band=None)
     if self.network is None: return found
     if self._judged[0] is not self.network:
         self._judged = self.network, self._results()
@@ -347,7 +347,8 @@ def _results(self: NetworkView):
         given = spec.validation, spec.seed, spec.batch_size, spec.force_weight
         some = part[training_rows(part, *given)[1]]
     predicted = self.network.predict(some.positions, some.width)
-    return dict(parity=(some.energy, predicted), drag=_drag(self.network, some))
+    drag = _drag(self.network, some)
+    return dict(parity=(some.energy, predicted), drag=drag, band=_band(self.network, drag, some))
 
 @patch
 def text(self: NetworkView) -> str:
@@ -375,9 +376,17 @@ def _sizes(self: NetworkView, spec):
 def _drag(network, database):
     "The drag test, or None for another number of particles or an unknown potential."
     try:
-        return network.drag(points=201, width=float(np.median(database.width)))
+        return network.drag(points=201, width=_width(database))
     except ValueError:
         return None
+
+def _width(database):
+    return float(np.median(database.width))
+
+def _band(network, drag, database):
+    "Where the slope lies in 80 % of all cases, along the drag; None if the model does not say."
+    if drag is None or not hasattr(network, "drag_intervals"): return None
+    return network.drag_intervals(points=201, width=_width(database)).get("slope")
 
 def _errors(network, found):
     "The errors of a network in words."
@@ -414,13 +423,15 @@ def _draw_parity(ax, true, predicted):
     ax.plot(ends, ends, color="0.4", linewidth=1)
     ax.set_title(f"validation: MAE {np.abs(predicted - true).mean():.3g}")
 
-def _draw_drag(ax, drag):
+def _draw_drag(ax, drag, band):
     if drag is None:
         ax.text(0.5, 0.5, "no drag test: it needs four particles\nin 2-D and a known potential",
                 transform=ax.transAxes, ha="center", fontsize="small")
         return
     ax.plot(drag.y, drag.gradient, color="0.6", linewidth=3)
     ax.plot(drag.y, drag.predicted_gradient, color="C1", linewidth=1.3)
+    if band is not None:
+        ax.fill_between(drag.y, *band, color="C1", alpha=0.3, linewidth=0)
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.25 * (high - low))
     color_key(ax, {"true": "0.5", "network": "C1"})
@@ -441,5 +452,5 @@ def draw(self: NetworkView, figure) -> list:
         loss.text(0.5, 0.5, waiting, transform=loss.transAxes, ha="center")
     if found["parity"] is not None:
         _draw_parity(parity, *found["parity"])
-        _draw_drag(drag, found["drag"])
+        _draw_drag(drag, found["drag"], found["band"])
     return figure.axes

@@ -11,7 +11,7 @@ from .configuration_views import ConfigurationView, RelaxationView
 from .data_views import DatabaseView, NetworkView
 from .database import Database, sample_database
 from .formulas import formula as formula
-from .networks import sample_network
+from .networks import Predictor, sample_network
 from .potential_views import PotentialView
 from .potentials import ModifiedLennardJones
 from .views import Control as Control, View as View
@@ -64,9 +64,11 @@ def database(
 
 # %% ../nbs/09f_explore.ipynb #c3ce6a5de
 def network(
-    database: Database | None = None, # to train on; None: that of the package
+    database: Database | Predictor | None = None, # to train on; None: the package's; or a model
     **settings, # of NetworkView, such as inputs, hidden, epochs, or a network to look at
 ) -> Explorer:
     "Train a network by hand, with live loss; `.network` is the result. It needs TensorFlow."
+    if isinstance(database, Predictor):
+        database, settings = None, {**settings, "network": database}
     database = sample_database() if database is None else database
     return Explorer(NetworkView(database, **settings))

@@ -118,6 +118,9 @@ def targets(folder):
             pt.elastic_constants, _small(**cell, relaxed=True, step=1e-4)),
         "hessian": Target(pt.hessian, _small(**cell, step=1e-4)),
         "vibrations": Target(pt.vibrations, _small(**cell)),
+        "dynamics": Target(_quietly(pt.dynamics), _small(
+            model=mlj, steps=5, dt=1e-3, temperature=0.1, friction=1.0, velocities=X, seed=0,
+            every=2, depth=1, workers=1), ("potential", "replica")),
         "stress of a network": Target(network.stress, dict(positions=X, width=5.0)),
         "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
         "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),
@@ -172,6 +175,8 @@ def targets(folder):
             epochs=1, batch_size=4, hidden=()))),
         "fit_baseline": Target(pt.fit_baseline, dict(database=db, spec=pt.BaselineSpec())),
         "Average": Target(pt.Average, dict(members=[network, network])),
+        "Committee": Target(pt.Committee, dict(members=[network, network], calibration=None)),
+        **of_committee(db),
     }
     for kind in (pt.Morse, pt.LennardJones, pt.AreaPair, pt.AreaPerimeter, pt.PairArea,
                  pt.ModifiedLennardJones):
@@ -187,6 +192,28 @@ def targets(folder):
         g = np.ones_like(descriptor.values(X, 3.0))
         found[name + ".pullback"] = Target(descriptor.pullback, _small(g=g), ("g must",))
     return found
+
+
+def committee():
+    "Two handmade predictors, calibrated."
+    members = [pt.fit_baseline(pt.sample_database(), pt.BaselineSpec(seed=s)) for s in range(2)]
+    return pt.Committee(members).calibrate(pt.sample_database()[:200])
+
+
+def of_committee(db):
+    "What a committee is asked."
+    model = committee()
+    asked = dict(positions=X, width=5.0, of="forces")
+    return {
+        "each": Target(model.each, asked),
+        "spread": Target(model.spread, asked),
+        "interval": Target(model.interval, dict(coverage=0.8, **asked)),
+        "judge": Target(model.judge, dict(database=db, of="forces")),
+        "calibrate": Target(committee().calibrate, dict(database=pt.sample_database()[:200])),
+        "drag_intervals": Target(model.drag_intervals, dict(coverage=0.8, width=5.0, points=11)),
+        "train_committee": Target(_quietly(pt.train_committee), dict(
+            database=db, spec=pt.BaselineSpec(), size=2, bootstrap=False, calibration=0.0)),
+    }
 
 
 def _fields(settings):

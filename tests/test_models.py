@@ -58,6 +58,7 @@ def models():
     found["positions"] = (Spots(0.3), True)
     members = [handmade(pt.TrainingSpec(), seed=seed) for seed in range(2)]
     found["average"] = (pt.Average(members), True)
+    found["committee"] = (pt.Committee(members), True)
     return found
 
 

@@ -66,7 +66,7 @@ def test_no_false_alarm(one):
 
 def test_no_false_alarm_of_models_of_ones_own():
     members = [handmade(pt.TrainingSpec("symmetry"), seed=seed) for seed in range(2)]
-    for model in (Spots(0.3), pt.Average(members)):
+    for model in (Spots(0.3), pt.Average(members), pt.Committee(members)):
         found = verify(model, checks=[c for c in questions("model") if c != "compressed pair"])
         assert found, found
 

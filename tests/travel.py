@@ -57,6 +57,7 @@ def jobs():
     yield Springs().predict, (x, w)
     yield pt.fit_baseline(db, pt.BaselineSpec()).predict, (x, w)
     yield pt.Average([network, network]).predict, (x, w)
+    yield pt.Committee([network, network]).spread, (x, w)
     yield own.pair, (r,)
     yield own.pair_derivative, (r,)
     yield pt.ModifiedLennardJones().triplet, (r, r, r)

@@ -67,4 +67,4 @@ def _is_ours(thing):
 POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
-MODELS = Registry("model", ("training", "scores"))
+MODELS = Registry("model", ("training", "scores", "committee"))

@@ -26,7 +26,7 @@ __all__ = ['BLOCK', 'FIRST', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_ro
            'once_energy', 'once_forces', 'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy',
            'listed_forces', 'listed_virial', 'once_energies', 'once_energies_and_forces', 'once_energies_and_virials',
            'listed_energies', 'listed_energies_and_forces', 'listed_energies_and_virials', 'Way', 'ways_for', 'depths',
-           'is_boxed', 'check_size', 'crowd', 'seconds_of', 'run_way', 'evaluate']
+           'is_boxed', 'check_size', 'crowd', 'seconds_of', 'groups_of', 'run_way', 'evaluate']
 
 # %% ../../nbs/engine/sums.ipynb #ffa0a3d4
 class Triangles(NamedTuple):
@@ -651,8 +651,14 @@ def _cells_along(depths):
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 # %% ../../nbs/engine/sums.ipynb #a3a1b5d6
-def _groups(way, w, depths, d, published):
-    "Groups of configurations: their numbers, what is around them, and lengths for the kernels."
+def groups_of(
+    way: Way, # how to sum
+    w: np.ndarray, # (M,) widths, or (M, d, d) cells
+    depths: np.ndarray, # (M,), or (M, d) for cells
+    d: int, # number of dimensions
+    published: bool, # the weights of equation (9)?
+): # tuples: numbers of configurations, what is around them, lengths for the kernels
+    "Groups of configurations that are worked on together."
     if not way.lists:
         lengths = cell_tables(w) if w.ndim > 1 else w
         yield np.arange(len(w)), Around(_cells_within(d, 0), published), lengths
@@ -689,7 +695,7 @@ def run_way(
     kernel_of = way.forces if with_forces else way.energy
     run = for_potential(way.virials if with_virials else kernel_of, potential)
     u = interaction_of(potential)
-    for these, around, lengths in _groups(way, w, depths, d, protocol == "thesis"):
+    for these, around, lengths in groups_of(way, w, depths, d, protocol == "thesis"):
         def some(which, stop):
             run(x, lengths, which, u, around._replace(stop=stop), energy, found)
         in_threads(some, these, workers, min(2000 / N, 2e-3 / each))
