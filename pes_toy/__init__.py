@@ -29,7 +29,8 @@ _homes = {
         "cost",
         "Cost",
     ],
-    "structures": ["Structures", "Structure", "read"],
+    "structures": ["Structures", "Structure"],
+    "structure_files": ["read"],
     "elasticity": [
         "stress",
         "pressure",

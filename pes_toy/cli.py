@@ -6,6 +6,7 @@
 from __future__ import annotations
 import argparse
 import dataclasses
+import functools
 import importlib
 import os
 import re
@@ -111,6 +112,9 @@ def _info(args):
     print(repr(db))
     for name, value in db.statistics().items():
         print(f"  {name:22s} {value:,.6g}")
+    if _are_structures(db):
+        if folder: _draw(_pictures_of_structures(db), folder, db)
+        return
     for name, column in db.extra.items():
         said = f"  {name:22s} {column.shape[1]} for each configuration: {_origin(db, name)}"
         print(printable(said))
@@ -121,6 +125,18 @@ def _info(args):
     if folder:
         some = db.sample(100_000) if _is_dataset(db) else db
         _draw(_database_pictures(some), folder, some)
+
+def _are_structures(db):
+    "Of any number of particles in any cell, not a database?"
+    return hasattr(db, "by_count")
+
+def _pictures_of_structures(db):
+    "Energies against volumes, and distributions."
+    known = [what for what in ("energy", "forces", "stress") if getattr(db, what) is not None]
+    drawn = {what: functools.partial(db.plot_histogram, what) for what in ("volume", *known)}
+    if "energy" in known:
+        drawn["energies"] = db.plot_energies
+    return drawn
 
 def _origin(db, name):
     "What is known of a stored column."

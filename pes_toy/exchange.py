@@ -27,6 +27,7 @@ from .sweeps import Sweep
 from .explore import Explorer, View
 from .networks import Predictor
 from .specification import DatabaseSpec
+from .structures import Structures
 
 # %% auto #0
 __all__ = ['to_atoms', 'from_atoms', 'calculator', 'settings_of', 'save_figure', 'figure_settings']
@@ -41,11 +42,13 @@ def _check_exported(database, symbol):
 
 # %% ../nbs/11_exchange.ipynb #7790829e
 def to_atoms(
-    database: Database, # configurations in 1 to 3 dimensions
-    symbol: str = "H", # chemical symbol of the particles
+    database: Database, # configurations in 1 to 3 dimensions; or Structures
+    symbol: str | None = None, # chemical symbol of the particles; None: H, or what they were
 ) -> list: # ase.Atoms, with the energy of the cell N_p v and the forces where they are known
     "A database as ASE atoms, padded with zeros to three dimensions; `info[\"dimension\"]` says so."
     load_ase()
+    if isinstance(database, Structures): return database.to_atoms(symbol)
+    symbol = "H" if symbol is None else symbol
     _check_exported(database, symbol)
     N, d = database.positions.shape[1:]
     frames = []
@@ -159,8 +162,8 @@ def settings_of(
     made_with, # a result, its settings, or a dictionary of plain values
 ) -> dict: # plain values
     "The settings behind a result."
-    raise TypeError("made_with must be a Database, a network, an Experiment, a Sweep, their "
-                    f"settings or a dictionary, got {type(made_with).__name__}; "
+    raise TypeError("made_with must be a Database, Structures, a network, an Experiment, a Sweep, "
+                    f"their settings or a dictionary, got {type(made_with).__name__}; "
                     "put what matters into a dictionary")
 
 @settings_of.register
@@ -170,6 +173,10 @@ def _of_dictionary(made_with: dict): return made_with
 def _of_database(made_with: Database):
     spec = None if made_with.spec is None else made_with.spec.to_dict()
     return dict(database=spec, n_configurations=len(made_with))
+
+@settings_of.register
+def _of_structures(made_with: Structures):
+    return dict(structures=made_with.statistics(), units=made_with.units, about=made_with.about)
 
 @settings_of.register
 def _of_specification(made_with: DatabaseSpec): return dict(database=made_with.to_dict())

@@ -11,7 +11,10 @@ import warnings
 from pathlib import Path
 import numpy as np
 from .base.files import UpdateError
-from .base.tables import CHECK, DIGEST, columns_of, read_json, read_table, write_json
+from .base.registry import FILES
+from pes_toy.base.tables import (
+    CHECK, DIGEST, check_schema, columns_of, read_json, read_table, write_json,
+)
 from .specification import DatabaseSpec
 
 # %% auto #0
@@ -19,6 +22,7 @@ __all__ = []
 
 # %% ../nbs/05_layouts.ipynb #618ce55e
 SCHEMA = 2 # of Parquet files; 1 had a hash of the columns, 2 has a digest of all in read_table
+LATEST = 3 # of files with a `kind` of their own, which the registry FILES knows
 
 def check_path(
     path, # of a file with a database
@@ -34,15 +38,18 @@ def check_path(
                          "choose one of the two")
     return path
 
-def header_of(db):
-    "What a file says beside the columns."
+def versions():
+    "What writes a file."
     import pyarrow
     from pes_toy import __version__
-    versions = dict(pes_toy=__version__, numpy=np.__version__, pyarrow=pyarrow.__version__,
-                    python=sys.version.split()[0])
+    return dict(pes_toy=__version__, numpy=np.__version__, pyarrow=pyarrow.__version__,
+                python=sys.version.split()[0])
+
+def header_of(db):
+    "What a file says beside the columns."
     spec = None if db.spec is None else db.spec.to_dict()
     return dict(schema=SCHEMA, shape=db.positions.shape, about=db.about, spec=spec,
-                versions=versions)
+                versions=versions())
 
 # %% ../nbs/05_layouts.ipynb #39e9205a
 _JSON_NAMES = dict(particleCoordinates="positions", widthOfCell="width",
@@ -91,15 +98,17 @@ def load_json(path):
 # %% ../nbs/05_layouts.ipynb #ac3ee2a8
 def load_parquet(path, potential, make):
     "What is made of every column and the specification; make is `Database`."
-    table, header = read_table(path, SCHEMA)
+    table, header = read_table(path, LATEST)
     if header is None:
         raise ValueError(f"{str(path)!r} is a Parquet file of something else; read it with pandas "
                          "and use Database.from_arrays")
+    if "kind" not in header: check_schema(path, header, SCHEMA)
     schema = header.get("schema")
     if schema == 1: return _load_schema_1(path, table, header, potential, make)
-    if schema != SCHEMA or DIGEST not in header:
+    if schema not in (SCHEMA, LATEST) or DIGEST not in header:
         raise ValueError(f"{str(path)!r} has no digest, or the schema {schema!r}; make it again")
     try:
+        if "kind" in header: return FILES[header["kind"]](columns_of(table), header)
         return _from_columns(columns_of(table), header, potential, make)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         written = header.get("versions", {}).get("pes_toy")

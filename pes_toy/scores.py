@@ -24,6 +24,7 @@ from .descriptors import Descriptor
 from .engine.layers import TRANSFORMS
 from .networks import (Predictor, apply_transform, check_inputs, check_n_inputs,
                               fit_transform, transform_slope)
+from .structures import Structures
 from .training import (InputSettings, check_fraction, facts_about, inputs_for, own_truth,
                               training_rows)
 
@@ -66,6 +67,10 @@ class Scores(Valued, Shown):
     seconds_one: float # for one configuration alone
     seconds_many: float # for each of many
     n_configurations: int # judged
+    force_rmse: float = math.nan # of a component, in E_c/R_c
+    stress_mae: float = math.nan # mean |error| of a component, in E_c/R_c^d, where it is known
+    by_group: dict = dataclasses.field(default_factory=dict) # group -> energy MAE
+    forces_by_group: dict = dataclasses.field(default_factory=dict) # group -> force MAE
 
     def rows(self):
         "What is printed, as pairs."
@@ -77,9 +82,17 @@ class Scores(Valued, Shown):
         if math.isfinite(self.force_error):
             said.append(("force MAE", f"{self.force_mae:.4g} E_c/R_c"))
             said.append(("force error", f"{100 * self.force_error:.3g} % of the mean force"))
+        if math.isfinite(self.stress_mae):
+            said.append(("stress MAE", f"{self.stress_mae:.4g} E_c/R_c^d"))
+        for name, error in self.by_group.items():
+            said.append((f"  of {name}", f"{error:.4g} E_c{self._force_said(name)}"))
         alone = f"{1e6 * self.seconds_one:.0f} us alone"
         among = f"{1e6 * self.seconds_many:.2f} us among many"
         return [*said, ("one prediction", f"{alone}, {among}")]
+
+    def _force_said(self, group):
+        if group not in self.forces_by_group: return ""
+        return f", forces {self.forces_by_group[group]:.4g} E_c/R_c"
 
     def _title(self):
         return f"Scores on {self.n_configurations:,} configurations"
@@ -107,7 +120,8 @@ def _outside(model, database):
         said.append(f"the model was trained on widths from {low:g} to {high:g}, "
                     f"and is judged from {least:g} to {most:g}: it extrapolates")
     n_particles = database.positions.shape[1]
-    if n_particles != model.n_particles:
+    low, high = about.get("counts", (model.n_particles, model.n_particles))
+    if not low <= n_particles <= high:
         said.append(f"the model was trained on {model.n_particles} particles in a cell, and is "
                     f"judged on {n_particles}: other densities are new to it")
     return said
@@ -115,14 +129,17 @@ def _outside(model, database):
 # %% ../nbs/08_scores.ipynb #cce334d97
 def _check_judging(model, database):
     "A model and a database that can be judged, or an error."
-    if not isinstance(model, Predictor):
-        raise TypeError("model must be a Predictor such as a Network, got "
-                        f"{type(model).__name__}; inherit from Predictor")
+    _check_predictor(model)
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
                         "reads one from a file, Database.from_arrays makes one from arrays")
     if not len(database):
         raise ValueError("the database is empty; there is nothing to judge on")
+
+def _check_predictor(model):
+    if not isinstance(model, Predictor):
+        raise TypeError("model must be a Predictor such as a Network, got "
+                        f"{type(model).__name__}; inherit from Predictor")
 
 def _errors_by_width(wrong, width):
     "The mean error of each width, if there are several."
@@ -135,9 +152,10 @@ JUDGED = 100_000 # rows of a dataset, at random
 
 def score(
     model: Predictor, # a Network, a baseline or a model of your own
-    database: Database | Dataset, # the truth, with forces or not; of a Dataset 100,000 rows
+    database: Database | Dataset | Structures, # the truth, with forces or not; of a Dataset JUDGED
 ) -> Scores:
     "Judge predictions against a database that was not trained on."
+    if isinstance(database, Structures): return _score_structures(model, database)
     if isinstance(database, Dataset):
         database = database.sample(JUDGED)
     _check_judging(model, database)
@@ -159,6 +177,56 @@ def score(
         seconds_many=many,
         n_configurations=len(x),
     )
+
+# %% ../nbs/08_scores.ipynb #178bc8d7d
+def _score_structures(model, structures):
+    "The same for structures; each particle counts once in the forces."
+    _check_predictor(model)
+    if not len(structures):
+        raise ValueError("the structures are empty; there is nothing to judge on")
+    energy = structures.known("energy")
+    known = {name: getattr(structures, name) is not None for name in ("forces", "stress")}
+    known["stress"] = known["stress"] and model.any_cell
+    found = structures.labelled(model, **known, progress=False)
+    for said in _outside_structures(model, structures):
+        warnings.warn(said, stacklevel=3)
+    wrong = np.abs(found.energy - energy)
+    more = {}
+    if known["forces"]:
+        off = np.abs(found.forces - structures.forces)
+        more["force_rmse"] = float(np.sqrt(np.mean(off**2)))
+        more["forces_by_group"] = _by_group(off, structures.group, structures.owner)
+    if known["stress"]:
+        more["stress_mae"] = float(np.abs(found.stress - structures.stress).mean())
+    one = structures[0]
+    few = structures[:1000]
+    many = best_time(lambda: few.labelled(model, forces=False, progress=False), 1)
+    return Scores(
+        **plain_score(found.energy, energy, found.forces, structures.forces), **more,
+        by_width={}, by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
+        seconds_one=best_time(lambda: model.predict(one.positions, one.cell), 20),
+        seconds_many=many / len(few), n_configurations=len(structures))
+
+def _by_group(wrong, group, owner):
+    "The mean error of each group; owner: the structure of each error."
+    if group is None: return {}
+    each = group[owner]
+    return {str(name): float(wrong[each == name].mean()) for name in np.unique(group)}
+
+def _outside_structures(model, structures):
+    "What of structures is unlike what a model was trained on."
+    about = model.about
+    said = []
+    units = about.get("units")
+    if units is not None and units != structures.units:
+        said.append(f"the model was trained in the units {units}, and is judged in "
+                    f"{structures.units}")
+    low, high = about.get("volumes", (0.0, math.inf))
+    least, most = float(structures.volume.min()), float(structures.volume.max())
+    if least < low * (1 - 1e-9) or most > high * (1 + 1e-9):
+        said.append(f"the model was trained on volumes per particle from {low:.4g} to {high:.4g}, "
+                    f"and is judged from {least:.4g} to {most:.4g}: it extrapolates")
+    return said
 
 # %% ../nbs/08_scores.ipynb #c2ccb779f
 METHODS = ("least squares", "kernel ridge", "gaussian process")

@@ -9,13 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from .base.jobs import progress_bar
 from .base.streaming import Moments
+from .beginnings import begin_at, check_start, check_start_inputs
 from .database import Database
 from .datasets import Dataset
 from .engine.epochs import compiled_epoch, keras_with_tensorflow, model_weights
 from .networks import Network
+from .structures import Structures
 from .training import (
     Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, _scaled_gradients,
     check_labels, inputs_for, learning_rates, own_truth, train_in_memory)
+from .unlike import train_structures
 
 # %% auto #0
 __all__ = ['ASIDE', 'WINDOW', 'aside_of', 'Survey', 'survey', 'train']
@@ -165,30 +168,44 @@ def _check_columns(dataset, spec):
     check_labels(weights, dataset.names, "dataset", "generate it with {}=True")
 
 def train(
-    database: Database | Dataset, # with forces if spec.force_weight is above 0
+    database: Database | Dataset | Structures, # with forces if spec.force_weight is above 0
     spec: TrainingSpec = TrainingSpec(), # what to train
     *,
     progress: bool = True, # show a progress bar
     callback: object = None, # called after each epoch with the history; True ends the training
+    start: Network | None = None, # where weights and scaling of the inputs begin; None: at random
 ) -> Network: # the network with the best validation
-    "Train a network on a database, or on a dataset that passes by in windows."
-    if not isinstance(database, Dataset):
-        return train_in_memory(database, spec, progress=progress, callback=callback)
+    "Train a network on a database, on unlike structures, or on a dataset that passes by in windows."
+    way = train_in_memory
+    if isinstance(database, Structures):
+        way = train_structures
+    if isinstance(database, Dataset):
+        way = _train_streamed
+    return way(database, spec, progress=progress, callback=callback, start=start)
+
+def _train_streamed(database, spec, *, progress, callback, start):
+    "Train on a dataset."
     _check_columns(database, spec)
+    check_start(start, spec, database.dimension)
     keras_with_tensorflow()
     began = time.perf_counter()
     rows = aside_of(database, spec)
     found = survey(database, spec, rows)
+    scaling = found[:2]
+    if start is not None:
+        check_start_inputs(start, len(found.shift))
+        scaling = start.shift, start.scale
     aside = database[rows]
     numbers = np.arange(len(aside))
     values = inputs_for(aside, spec.descriptor)
-    prepared = Preparation(aside, spec, numbers[:0], numbers, values, *found[:4])
+    prepared = Preparation(aside, spec, numbers[:0], numbers, values, *scaling, *found[2:4])
     history = {}
     with progress_bar(spec.epochs, progress, "epochs") as bar:
         judge = Judge(prepared, _scaled_gradients(prepared, numbers, bar))
         stream = _Stream(database, rows, prepared, bar)
         try:
             with compiled_epoch(spec, stream.first()) as stream.run:
+                begin_at(stream.run.model, start)
                 ended = _fit_stream(stream, judge, history, callback)
         except KeyboardInterrupt:
             if judge.weights is None: raise

@@ -16,6 +16,7 @@ from .base.jobs import progress_bar
 from .base.limits import check_memory
 from .base.registry import DESCRIPTORS, MODELS
 from .base.settings import Settings, setting
+from .beginnings import begin_at, check_start, scaling_of
 from .database import Database
 from .descriptors import (
     DegenerateWarning, Descriptor, check_gradients, check_values, descriptor_from_settings)
@@ -378,10 +379,10 @@ class Preparation:
                             self.database.positions.shape[1], self.energy_shift,
                             self.energy_scale, forces, slopes)
 
-def _prepared(database, spec, training, aside):
+def _prepared(database, spec, training, aside, start=None):
     "Inputs, their scaling, and that of the energy."
     values = inputs_for(database, spec.descriptor)
-    shift, scale = fit_transform(values[training], spec.transform)
+    shift, scale = scaling_of(values[training], spec, start)
     found = Preparation(database, spec, training, aside, values, shift, scale)
     if spec.standardise_energy:
         energy = database.energy[training]
@@ -514,6 +515,7 @@ def train_in_memory(
     *,
     progress: bool = True, # show a progress bar
     callback: object = None, # called after each epoch with the history; True ends the training
+    start: Network | None = None, # where weights and scaling of the inputs begin
 ) -> Network: # the network with the best validation
     "Train a network; the same specification and database give the same weights again."
     if not isinstance(spec, TrainingSpec):
@@ -522,16 +524,18 @@ def train_in_memory(
                         "TrainingSpec.recommended()")
     rows = training_rows(database, spec.validation, spec.seed, spec.batch_size, spec.force_weight,
                          spec.stress_weight)
+    check_start(start, spec, database.positions.shape[2])
     keras_with_tensorflow()
     _check_memory(database, spec)
     began = time.perf_counter()
-    prepared = _prepared(database, spec, *rows)
+    prepared = _prepared(database, spec, *rows, start)
     history = {}
     with progress_bar(spec.epochs, progress, "epochs") as bar:
         data = prepared.data(_scaled_gradients(prepared, prepared.training, bar))
         judge = Judge(prepared, _scaled_gradients(prepared, prepared.aside, bar))
         try:
             with compiled_epoch(spec, data) as run:
+                begin_at(run.model, start)
                 ended = _fit(spec, run, len(data.energy), judge, history, bar, callback)
         except KeyboardInterrupt:
             if judge.weights is None: raise

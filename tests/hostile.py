@@ -72,6 +72,39 @@ def in_chunks(folder):
     return pt.generate(spec, checkpoint=folder / "chunks", progress=False).folder
 
 
+def unlike():
+    "Two structures of different cells."
+    cells = [3.0 * np.eye(2), np.array([[3.0, 0], [1, 3]])]
+    return pt.Structures.from_arrays([X, X[:3]], cells, group=["a", "b"],
+                                     potential=pt.ModifiedLennardJones())
+
+
+def of_structures(some, potential):
+    "What makes and takes sets of unlike configurations."
+    atoms = some.to_atoms()
+    parts = dict(mask=some.energy < 0, group="a", energy=(-100.0, 100.0), counts=(1, 9))
+    return {
+        "from_arrays": Target(pt.Structures.from_arrays, dict(
+            positions=[X, X[:3]], cell=3.0 * np.eye(2), energy=[1.0, 2], counts=[4, 3],
+            forces=np.zeros((7, 2)), stress=np.zeros((2, 2, 2)), group=["a", "b"], potential=None,
+            units={}, about={})),
+        "from_atoms of structures": Target(
+            pt.Structures.from_atoms, dict(
+                atoms=atoms, energy_key=None, forces_key=None, stress_key=None, group_key="group",
+                length=2.0, energy=3.0, labels=True, units=None),
+            ("atoms", "key", "file", "File"), errors=(ValueError, TypeError, OSError)),
+        "labelled": Target(_quietly(some.labelled), dict(
+            model=potential, forces=True, stress=False, depth=None), ("potential",)),
+        "filter structures": Target(some.filter, parts, calls=("mask",)),
+        "split structures": Target(some.split, dict(fractions=0.5, seed=0)),
+        "sample structures": Target(some.sample, dict(n=2, seed=0)),
+        "inputs": Target(some.inputs, dict(descriptor=pt.SymmetryFunctions())),
+        "rows of structures": Target(some.__getitem__, dict(rows=slice(0, 2)), ("row",),
+                                     errors=(IndexError,)),
+        "concat structures": Target(pt.concat, dict(databases=[some, some])),
+    }
+
+
 def targets(folder):
     "By name; files go to a folder."
     mlj = pt.ModifiedLennardJones()
@@ -165,6 +198,7 @@ def targets(folder):
         "drag": Target(network.drag, dict(potential=None, width=5.0, points=11), ("n must",)),
         "score": Target(pt.score, dict(model=network, database=db)),
         "to_atoms": Target(pt.to_atoms, dict(database=db, symbol="H")),
+        **of_structures(unlike(), mlj),
         "calculator": Target(pt.calculator, dict(model=mlj, depth=1), ("potential",)),
         "Experiment": Target(
             pt.Experiment, _fields(pt.Experiment("one", pt.DatabaseSpec())), ("name",)),

@@ -5,6 +5,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -16,11 +17,13 @@ from pes_toy.engine.compile import kernel
 
 SECOND = 1.0  # from the signal to the answer
 CHILD = """
-import sys, time, warnings
+import faulthandler, signal, sys, time, warnings
 import numpy as np
 import pes_toy as pt
 
 warnings.simplefilter("ignore")
+if hasattr(signal, "SIGUSR1"):
+    faulthandler.register(signal.SIGUSR1)  # where is it, if it does not answer?
 
 def spread(N, d, w):
     "A crooked grid, which no relaxation ends on early."
@@ -94,7 +97,10 @@ class Child:
 
     def __init__(self, *names):
         command = [sys.executable, "-c", CHILD, *names]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.said = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.said, text=True
+        )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -103,9 +109,17 @@ class Child:
             self.lines.put(line.split())
         self.lines.put(["gone"])
 
-    def next(self, seconds):
-        "The words of the next line."
-        return self.lines.get(timeout=seconds)
+    def next(self, seconds, name):
+        "The words of the next line; fails with what the child says, and where its threads are."
+        with contextlib.suppress(queue.Empty):
+            line = self.lines.get(timeout=seconds)
+            if line != ["gone"]:
+                return line
+        if self.process.poll() is None and hasattr(signal, "SIGUSR1"):
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(2)
+        self.said.seek(0)
+        pytest.fail(f"{name}: no answer in {seconds} s, or gone\n{self.said.read()}")
 
     def queued(self):
         "Seconds for which its main thread could have run, but others had the processors (Linux)."
@@ -120,11 +134,11 @@ def test_ctrl_c_is_answered_within_a_second(names):
     child = Child(*names)
     try:
         for name in names:
-            assert child.next(400) == ["begin"], name
+            assert child.next(400, name) == ["begin"], name
             time.sleep(0.5)
             sent, queued = time.monotonic(), child.queued()
             child.process.send_signal(signal.SIGINT)
-            line, came = child.next(60)
+            line, came = child.next(60, name)
             took = float(came) - sent
             assert took - (child.queued() - queued) < SECOND, (name, line, took)
             assert line == "stopped", name
@@ -159,6 +173,40 @@ def test_an_interruption_of_the_compiler_is_not_lost(where):
             kernel(lambda x: (x, x))(len(came))
     sys.setprofile(None)
     assert came and outer(1.0) == (1.0, 1)
+
+
+DROPPED = """
+import signal, sys, time
+import pes_toy as pt
+
+sample = pt.sample_database()
+symmetry = pt.SymmetryFunctions()
+pt.prepare(sample, symmetry, progress=False)
+for where in sys.argv[1:]:
+    came = []
+
+    def watched(frame, event, _):
+        if not came and event == "call" and frame.f_code.co_name == where:
+            came.append(time.monotonic())
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGINT)
+
+    sys.setprofile(watched)
+    try:
+        while not came or time.monotonic() < came[0] + 5:
+            pt.prepare(sample, symmetry, progress=False)
+        print("lost")
+    except KeyboardInterrupt:
+        print("heard")
+"""
+
+
+def test_an_interruption_is_not_lost_where_python_drops_exceptions():
+    """_remove is called when a thread object dies, __del__ by a dying progress bar."""
+    command = [sys.executable, "-c", DROPPED, "_remove", "__del__"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert told.stdout.split() == ["heard", "heard"], told.stdout + told.stderr
+    assert "ignored" not in told.stderr
 
 
 def wait_for(word, process):

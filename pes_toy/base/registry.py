@@ -8,7 +8,7 @@ import importlib
 import sys
 
 # %% auto #0
-__all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'Registry']
+__all__ = ['POTENTIALS', 'RELAXERS', 'DESCRIPTORS', 'MODELS', 'FILES', 'Registry']
 
 # %% ../../nbs/base/registry.ipynb #b57958dc
 class Registry:
@@ -68,3 +68,4 @@ POTENTIALS = Registry("potential", ("potentials",))
 RELAXERS = Registry("relaxer", ("relaxation",))
 DESCRIPTORS = Registry("descriptor", ("descriptors", "symmetry_functions"))
 MODELS = Registry("model", ("training", "scores", "committee"))
+FILES = Registry("kind of file", ("structure_files",))

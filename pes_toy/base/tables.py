@@ -11,12 +11,13 @@ import os
 import warnings
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 import numpy as np
 from .files import UpdateError, digest_of, from_json, read_text, whole_file
 
 # %% auto #0
-__all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'write_table', 'read_table',
-           'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
+__all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'Ragged', 'write_table', 'read_table',
+           'check_schema', 'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
 
 # %% ../../nbs/base/tables.ipynb #0a5e8ea8
 ROOM = 2**26 # bytes that any file may unpack to
@@ -39,13 +40,18 @@ def check_swelling(
                          "this package does")
 
 # %% ../../nbs/base/tables.ipynb #303b9953
+class Ragged(NamedTuple):
+    "A column whose rows are lists of different lengths."
+    flat: np.ndarray # (sum of the lengths,) the numbers of all rows, one after another
+    lengths: np.ndarray # (rows,)
+
 KEY = b"pes_toy" # of the header among the metadata
 GROUP = 4096 # rows that are read together: a part of a file can be read alone
 DIGEST = "digest" # of columns and header, in the header
 
 def write_table(
     path, # of the file
-    columns: dict, # name -> array, all with the same number of rows
+    columns: dict, # name -> array or Ragged, all with the same number of rows
     header: dict, # what belongs to the columns, plain values that JSON can hold
 ):
     "Writes columns and header, with a digest, into a Parquet file, completely or not at all."
@@ -65,6 +71,9 @@ def write_table(
 
 def _to_arrow(array):
     import pyarrow as pa
+    if isinstance(array, Ragged):
+        ends = np.concatenate([[0], np.cumsum(array.lengths)])
+        return pa.LargeListArray.from_arrays(pa.array(ends), pa.array(array.flat))
     if array.ndim == 1: return pa.array(array)
     length = int(np.prod(array.shape[1:]))
     return pa.FixedSizeListArray.from_arrays(pa.array(array.ravel()), length)
@@ -76,14 +85,20 @@ def _digest_of(table, header):
     digest = hashlib.sha256(digest_of(others).encode())
     for name in sorted(table.column_names):
         flat, length = _flat(table[name])
-        digest.update(json.dumps([name, str(flat.dtype), flat.size, length]).encode())
+        ragged = isinstance(length, np.ndarray)
+        said = [name, str(flat.dtype), flat.size, "ragged" if ragged else length]
+        digest.update(json.dumps(said).encode())
+        if ragged:
+            digest.update(length)
         digest.update(flat)
     return digest.hexdigest()
 
 def _flat(column):
-    "The numbers of a column, in a row, and how many of them belong to one row of the table."
+    "The numbers of a column, in a row, and how many of them belong to a row, or to each row."
     import pyarrow as pa
     whole = column.combine_chunks()
+    if pa.types.is_large_list(whole.type):
+        return np.ascontiguousarray(whole.flatten()), np.diff(np.asarray(whole.offsets))
     if not pa.types.is_fixed_size_list(whole.type):
         return np.ascontiguousarray(whole.to_numpy(zero_copy_only=False)), 0
     return np.ascontiguousarray(whole.flatten()), whole.type.list_size
@@ -102,8 +117,8 @@ def read_table(
             text = (file.schema_arrow.metadata or {}).get(KEY)
             if text is None: return None, None
             header = dict(from_json(text))
-            _check_schema(path, header, schema)
-            check_swelling(_unpacked(file), source.size())
+            check_schema(path, header, schema)
+            _check_size(file, source.size())
             table = file.read()
             if DIGEST in header and header[DIGEST] != _digest_of(table, header):
                 raise ValueError("its digest differs, so it is not what was written")
@@ -114,11 +129,27 @@ def read_table(
         raise ValueError(f"{str(path)!r} is no Parquet file of this package, damaged or cut "
                          f"short: {error}; make it again") from error
 
-def _check_schema(path, header, known):
+def check_schema(
+    path, # of the file, for errors
+    header: dict, # of a table
+    known: int | None, # the latest schema that is known; None: any
+):
+    "UpdateError for a file of a later version."
     found = header.get("schema", 0)
     if known is not None and found > known:
         raise UpdateError(f"{str(path)!r} has schema version {found}, this package reads up to "
                           f"{known}; update pes_toy")
+
+def _check_size(file, packed):
+    "ValueError for a file that would unpack to more than one of this package does."
+    import pyarrow as pa
+    check_swelling(_unpacked(file), packed)
+    names = [column.name for column in file.schema_arrow if pa.types.is_large_list(column.type)]
+    if not names: return
+    file.scan_contents(names) # where the directory is damaged, pyarrow itself aborts below
+    places = [file.schema_arrow.names.index(name) for name in names]
+    groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
+    check_swelling(8 * sum(group.column(c).num_values for group in groups for c in places), packed)
 
 def _unpacked(file):
     "Bytes of the columns of a Parquet file, by its directory."
@@ -129,9 +160,10 @@ def _unpacked(file):
     return max(rows * sum(widths) // 8, pages)
 
 def _bits(column):
-    "Bits of a row of a column of numbers, or of lists of fixed length."
+    "Bits of a row of a column of numbers, or of lists; those of any length have an end at least."
     import pyarrow as pa
     kind, length = column.type, 1
+    if pa.types.is_large_list(kind) and pa.types.is_floating(kind.value_type): return 64
     if pa.types.is_fixed_size_list(kind):
         kind, length = kind.value_type, kind.list_size
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
@@ -139,13 +171,14 @@ def _bits(column):
     return kind.bit_width * length
 
 def columns_of(
-    table, # of pyarrow, all columns numbers or lists of fixed length
-) -> dict: # name -> array: (M,), or (M, k) for lists of k numbers
+    table, # of pyarrow, all columns numbers or lists of them
+) -> dict: # name -> array: (M,), or (M, k) for lists of k numbers; Ragged for those of any length
     "The columns of a table as arrays."
     return {name: _to_numpy(table[name]) for name in table.column_names}
 
 def _to_numpy(column):
     flat, length = _flat(column)
+    if isinstance(length, np.ndarray): return Ragged(np.array(flat), length)
     return np.array(flat.reshape(len(column), length) if length else flat)
 
 # %% ../../nbs/base/tables.ipynb #99de82d5

@@ -4,6 +4,7 @@
 
 # %% ../../nbs/base/terminal.ipynb #75b23c70
 from __future__ import annotations
+import _thread
 import contextlib
 import errno
 import io
@@ -12,10 +13,11 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['Stream', 'streams', 'Terminated', 'terminable', 'signals_wait', 'SavedElsewhere', 'saved']
+__all__ = ['AGAIN', 'Stream', 'streams', 'Terminated', 'terminable', 'signals_wait', 'keep_signals', 'SavedElsewhere', 'saved']
 
 # %% ../../nbs/base/terminal.ipynb #c2db797e
 class Stream:
@@ -95,9 +97,14 @@ def terminable():
 # %% ../../nbs/base/terminal.ipynb #a3b1810c
 _answers = {} # {number: what answers it}, of signals that wait
 _came = [] # signals that wait
+_open = [] # the outermost block, while there is one
 
 def _note(number, frame):
-    _came.append((number, frame))
+    "Keeps a signal in mind; outside of a block, where one may have been left behind, answers it."
+    if _open:
+        _came.append((number, frame))
+    else:
+        _answers[number](number, frame)
 
 @contextlib.contextmanager
 def signals_wait():
@@ -109,17 +116,45 @@ def signals_wait():
     held = {number: answer for number, answer in now.items()
             if callable(answer) and answer is not _note}
     _answers.update(held)
-    for number in held:
-        signal.signal(number, _note)
+    if held:
+        _open.append(held)
     try:
+        for number in held:
+            signal.signal(number, _note)
         yield
     finally:
+        if held:
+            _open.clear()
         for number, answer in held.items():
             signal.signal(number, answer)
         if _came:
             number, frame = _came[0]
             _came.clear()
             _answers[number](number, frame)
+
+# %% ../../nbs/base/terminal.ipynb #c1017231f
+AGAIN = 0.01 # seconds until a signal whose exception was dropped comes again
+
+def _again(number):
+    time.sleep(AGAIN)
+    _thread.interrupt_main(number)
+
+def keep_signals():
+    "From now on Ctrl-C and SIGTERM come again where Python drops their exception."
+    before = sys.unraisablehook
+    if getattr(before, "keeps_signals", False): return
+
+    def hook(dropped):
+        kind = dropped.exc_type
+        if not issubclass(kind, KeyboardInterrupt): return before(dropped)
+        number = signal.SIGTERM if issubclass(kind, Terminated) else signal.SIGINT
+        _thread.start_new_thread(_again, (number,)) # threading's own would run more of Python
+
+    hook.keeps_signals = True
+    sys.unraisablehook = hook
+
+# %% ../../nbs/base/terminal.ipynb #c57035557
+keep_signals()
 
 # %% ../../nbs/base/terminal.ipynb #6f759022
 class SavedElsewhere(OSError):
