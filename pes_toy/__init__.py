@@ -78,6 +78,7 @@ _homes = {
     "studies": ["study"],
     "motion": ["dynamics", "Trajectory"],
     "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
+    "active": ["active_learning", "LearningCurves"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

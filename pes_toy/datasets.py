@@ -420,7 +420,7 @@ def check(self: Dataset) -> Dataset: # the same
 def load(
     path, # a file as of chapter 5a, .parquet or .json, or a folder with a dataset
     potential: object = None, # of your own, that it was made with; files cannot hold it
-) -> Database | Dataset: # a Database in memory from a file, a Dataset on disk from a folder
+): # a Database, or Structures, in memory from a file; a Dataset on disk from a folder
     "Read a database. ValueError for one that is foreign, damaged, cut short or not complete."
     if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():
         return Dataset(path, potential)

@@ -12,7 +12,7 @@ import math
 import warnings
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_configurations, check_number, check_numbers
+from .base.checks import all_finite, check_configurations, check_number, check_numbers
 from .base.jobs import in_threads
 from .base.limits import check_memory
 from .base.registry import DESCRIPTORS
@@ -113,11 +113,15 @@ def _plain(number):
 def check_positions(positions, width):
     "As check_configurations, at most three dimensions, lengths whose squares are numbers."
     x, w, single = check_configurations(positions, width, cells=True)
+    check_lengths(x, w)
+    return x, w, single
+
+def check_lengths(x, w):
+    "At most three dimensions, and lengths whose squares are numbers."
     if x.shape[2] > 3:
         raise ValueError("positions must have 1 to 3 dimensions for a descriptor of this package, "
                          f"got {x.shape[2]}")
     check_width(w)
-    return x, w, single
 
 def check_width(w):
     "Squares of lengths must be numbers."
@@ -139,7 +143,7 @@ def explain_infinite(x, w, result):
                      "the closest particles apart, or use orders nearer to -2")
 
 def _check_finite(task, result):
-    if not np.isfinite(result).all():
+    if not all_finite(result):
         w = task.w if task.w.ndim == 1 else cells_of(task.w, task.x.shape[2])
         explain_infinite(task.x, w, result)
 
@@ -148,6 +152,14 @@ def _task(positions, width, orders, R_0p):
     orders, ranges = check_orders(orders, R_0p)
     x, w, single = check_positions(positions, width)
     return proximity_task(x, w, orders, ranges), len(orders) * x.shape[1], single
+
+def eigenvalues_of(x, w, orders, ranges, workers=None):
+    "Eigenvalues (M, orders * N) of a checked batch, for checked orders."
+    task = proximity_task(x, w, orders, ranges)
+    out = np.empty((len(x), len(orders) * x.shape[1]))
+    batch_eigenvalues(task, out, workers)
+    _check_finite(task, out)
+    return out
 
 # %% ../nbs/06_descriptors.ipynb #2cf147de
 def proximity_matrices(
@@ -181,10 +193,9 @@ def proximity_eigenvalues(
     workers: int | None = None, # threads; None: all cores
 ) -> np.ndarray: # (orders * N,) for one configuration, (M, orders * N) for a batch
     "Their eigenvalues, ascending in each order, orders one after another."
-    task, n_inputs, single = _task(positions, width, orders, R_0p)
-    out = np.empty((len(task.x), n_inputs))
-    batch_eigenvalues(task, out, workers)
-    _check_finite(task, out)
+    orders, ranges = check_orders(orders, R_0p)
+    x, w, single = check_positions(positions, width)
+    out = eigenvalues_of(x, w, orders, ranges, workers)
     return out[0] if single else out
 
 # %% ../nbs/06_descriptors.ipynb #a6bf51ca
@@ -328,7 +339,7 @@ def check_values(descriptor, values, M, N):
     if values.shape[:-1] != begins or not values.shape[-1]:
         raise ValueError(f"values of {name} must have the shape {wanted}, got {values.shape}; "
                          "`local` says whether there is one row for each particle")
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         bad = int(np.argwhere(~np.isfinite(values))[0][0])
         raise ValueError(f"values of {name} are not finite for configuration {bad}; look for "
                          "coinciding particles")
@@ -342,7 +353,7 @@ def check_gradients(descriptor, gradients, values, x):
         raise ValueError(f"gradients of {type(descriptor).__name__} must be numbers of the shape "
                          f"{wanted}, got {gradients.dtype} {gradients.shape}: the shape of its "
                          "values, and that of a configuration")
-    if not np.isfinite(gradients).all():
+    if not all_finite(gradients):
         bad = int(np.argwhere(~np.isfinite(gradients))[0][0])
         raise ValueError(f"gradients of {type(descriptor).__name__} are not finite for "
                          f"configuration {bad}; look for coinciding particles")
@@ -389,6 +400,18 @@ class Descriptor:
             flat = g[part].reshape(len(J), math.prod(g.shape[1:]))
             out[part] = np.einsum("mk,mknd->mnd", flat, J.reshape(*flat.shape, *x.shape[1:]))
         return out[0] if single else out
+
+    def checked_values(self, x, w):
+        "Values of a checked batch, checked; a class that checks its own may have a shorter way."
+        return check_values(self, self.values(x, w), *x.shape[:2])
+
+    def checked_pullback(self, x, w, g):
+        "The pullback of a checked batch, in the shape of the positions."
+        pulled = np.asarray(self.pullback(x, w, g))
+        if pulled.shape != x.shape:
+            raise ValueError(f"pullback of {type(self).__name__} must have the shape of the "
+                             f"positions, {x.shape}, got {pulled.shape}")
+        return pulled
 
     def strain_pullback(self, positions, width, g):
         "The same for the derivative by a strain of positions and cell: (M, d, d); numerical here."
@@ -473,6 +496,11 @@ class ProximityEigenvalues(Descriptor):
 
     def values(self, positions, width):
         return proximity_eigenvalues(positions, width, self.orders, self.R_0p)
+
+    def checked_values(self, x, w):
+        if type(self).values is not ProximityEigenvalues.values: return super().checked_values(x, w)
+        check_lengths(x, w)
+        return eigenvalues_of(x, w, *check_orders(self.orders, self.R_0p))
 
     def gradients(self, positions, width):
         return proximity_eigenvalue_gradients(positions, width, self.orders, self.R_0p)

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
-from .base.checks import check_configurations, check_number, random_numbers
+from pes_toy.base.checks import (
+    all_finite, check_configurations, check_number, random_numbers,
+)
 from .base.files import UpdateError, from_json
 from .base.registry import MODELS
 from .base.tables import read_arrays, write_arrays
 from .base.show import Shown, Valued, axes_or_new
 from .database import Database
 from .specification import DatabaseSpec
-from .descriptors import check_values, drag_path, numerical_strains
+from .descriptors import drag_path, numerical_strains
 from .energy import energy_and_forces, energy_per_particle
 from .engine.shapes import volumes
 from .lattice import plot_lattice
@@ -62,11 +64,7 @@ class Predictor(Shown):
                                       "a descriptor and define from_inputs(values, with_slopes)")
         energy, slopes = self.from_inputs(self.inputs(x, w), with_forces)
         if not with_forces: return energy, None
-        pulled = np.asarray(self.descriptor.pullback(x, w, slopes))
-        if pulled.shape != x.shape:
-            raise ValueError(f"pullback of {type(self.descriptor).__name__} must have the shape "
-                             f"of the positions, {x.shape}, got {pulled.shape}")
-        return energy, -x.shape[1] * pulled
+        return energy, -x.shape[1] * self.descriptor.checked_pullback(x, w, slopes)
 
     def from_inputs(self,
         values: np.ndarray, # (M, K) inputs, or (M, N, K) if local
@@ -78,7 +76,7 @@ class Predictor(Shown):
 
     def inputs(self, x, w):
         "The inputs of a checked batch (M, N, d), (M,); finite."
-        return check_values(self.descriptor, self.descriptor.values(x, w), len(x), x.shape[1])
+        return self.descriptor.checked_values(x, w)
 
     def rows(self):
         "What is printed, as pairs."
@@ -195,13 +193,12 @@ def _evaluated(self: Predictor, x, w, with_forces):
         raise ValueError(f"{type(self).__name__}.evaluate must return arrays of energies per "
                          f"particle ({len(x)},) and forces {x.shape}, got {np.shape(energy)} and "
                          f"{np.shape(forces)}")
+    if all_finite(energy) and (not with_forces or all_finite(forces)): return energy, forces
     finite = np.isfinite(energy)
     if with_forces:
         finite = finite & np.isfinite(forces).all(axis=(1, 2))
-    if not finite.all():
-        raise NotFiniteError(f"{type(self).__name__} says no finite number of configuration "
+    raise NotFiniteError(f"{type(self).__name__} says no finite number of configuration "
                          f"{int(finite.argmin())}; it is far from all that the model knows")
-    return energy, forces
 
 # %% ../nbs/06d_models.ipynb #fcb5d9777
 @patch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
-from .base.checks import check_number
+from .base.checks import all_finite, check_number
 from .base.show import axes_or_new
 from .descriptors import n_inputs_of
 from .engine.layers import Layers
@@ -106,7 +106,7 @@ def check_inputs(descriptor, values, K):
         raise ValueError(f"inputs must have the shape {shape.format(K)}, with which this model "
                          f"was trained, but {type(descriptor).__name__} gives {values.shape}; "
                          "bring it back to what it was, or train again")
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+    if values.dtype.kind not in "fiu" or not all_finite(values):
         raise ValueError(f"inputs must be finite numbers, got {values.dtype} with "
                          "nan, infinity or no numbers")
     return values

@@ -175,7 +175,7 @@ def train(
     callback: object = None, # called after each epoch with the history; True ends the training
     start: Network | None = None, # where weights and scaling of the inputs begin; None: at random
 ) -> Network: # the network with the best validation
-    "Train a network on a database, on unlike structures, or on a dataset that passes by in windows."
+    "Train a network on a database, on unlike structures, or on a dataset in windows."
     way = train_in_memory
     if isinstance(database, Structures):
         way = train_structures

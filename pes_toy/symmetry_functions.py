@@ -8,15 +8,19 @@ import functools
 import math
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_flag, check_number
+from .base.checks import all_finite, check_flag, check_number
 from .base.limits import check_memory
-from .descriptors import Descriptor, check_positions, check_pull, explain_infinite, tidy
-from .engine.symmetry import Results, batch_symmetry, functions_of
+from pes_toy.descriptors import (
+    Descriptor, check_lengths, check_positions, check_pull, explain_infinite, tidy,
+)
+from pes_toy.engine.symmetry import (
+    Results, batch_symmetry, cells_for_one, functions_of, symmetry_of_one,
+)
 from .engine.shapes import sizes
 from .lattice import lattice_points, narrowest, wrap
 
 # %% auto #0
-__all__ = ['RADIAL', 'ANGULAR', 'MOST_NEIGHBOURS', 'shell', 'plain_symmetry_functions', 'SymmetryFunctions']
+__all__ = ['RADIAL', 'ANGULAR', 'KINDS', 'MOST_NEIGHBOURS', 'shell', 'plain_symmetry_functions', 'SymmetryFunctions']
 
 # %% ../nbs/06a_symmetry_functions.ipynb #538e33e4
 RADIAL = tuple((round(0.05 * 240 ** (i / 13), 4), 0.0) for i in range(14))
@@ -69,6 +73,7 @@ def plain_symmetry_functions(
     return np.array(rows)
 
 # %% ../nbs/06a_symmetry_functions.ipynb #9f780c08
+KINDS = 256 # of single configurations whose cells are kept
 MOST_NEIGHBOURS = 5000 # images within the cutoff of a particle, seconds for a configuration
 
 @dataclass(frozen=True, repr=False)
@@ -103,6 +108,14 @@ class SymmetryFunctions(Descriptor):
     def values(self, positions, width):
         return self._run(positions, width, "values")
 
+    def checked_values(self, x, w):
+        if type(self).values is not SymmetryFunctions.values: return super().checked_values(x, w)
+        return self._result(x, w, "values")
+
+    def checked_pullback(self, x, w, g):
+        known = type(self).pullback is SymmetryFunctions.pullback
+        return self._result(x, w, "pulled", g) if known else super().checked_pullback(x, w, g)
+
     def gradients(self, positions, width):
         return self._run(positions, width, "gradients")
 
@@ -116,27 +129,65 @@ class SymmetryFunctions(Descriptor):
     def _functions(self):
         return functions_of(self.radial, self.angular, self.cutoff, self.third_side)
 
+    @functools.cached_property
+    def _cells(self):
+        return {} # of single configurations, by (N, d, width)
+
+    def _cells_for_one(self, *kind):
+        "The cells for a configuration of a kind that was checked once; None: no short way."
+        if kind not in self._cells:
+            if len(self._cells) >= KINDS:
+                self._cells.clear()
+            N, d, width = kind
+            _check_neighbours(N, d, np.array([width]), self.cutoff)
+            self._cells[kind] = cells_for_one(self._functions, N, d, width)
+        return self._cells[kind]
+
     def _run(self, positions, width, wanted, g=None):
         "One of the results of the engine."
         x, w, single = check_positions(positions, width)
+        if g is not None:
+            g = check_pull(g, (*x.shape[:2], self.n_inputs(*x.shape[1:])), single)
+        result = self._result(x, w, wanted, g)
+        return result[0] if single else result
+
+    def _result(self, x, w, wanted, g=None):
+        "The same of a checked batch."
+        M, N, d = x.shape
+        shape = (M, *_shape_of(wanted, N, self.n_inputs(N, d), d))
+        short = M == 1 and w.ndim == 1 and wanted in ("values", "pulled")
+        cells = self._cells_for_one(N, d, w.item()) if short else None
+        if cells is None:
+            self._check_work(x, w, wanted, shape)
+        result = np.zeros(shape)
+        results = _room(wanted, result, g)
+        if cells is None:
+            batch_symmetry(x, w, self._functions, results)
+        else:
+            symmetry_of_one(x, w, cells, self._functions, results)
+        if not all_finite(result):
+            explain_infinite(x, w, result)
+        return result
+
+    def _check_work(self, x, w, wanted, shape):
+        check_lengths(x, w)
         M, N, d = x.shape
         _check_neighbours(N, d, w, self.cutoff)
-        K = self.n_inputs(N, d)
-        shape = (M, *_shape_of(wanted, N, K, d))
         check_memory(f"{wanted} of {M:,} configurations of {N:,} particles",
                      9.0 * math.prod(shape), "take fewer at a time, or pullback for forces")
-        result = np.zeros(shape)
-        room = {**NOTHING, wanted: result}
-        if g is not None:
-            room["weight"] = check_pull(g, (M, N, K), single)
-        batch_symmetry(x, w, self._functions, Results(**room))
-        if not np.isfinite(result).all():
-            explain_infinite(x, w, result)
-        return result[0] if single else result
 
 # %% ../nbs/06a_symmetry_functions.ipynb #075eb49a
 DIMENSIONS = dict(values=3, gradients=5, weight=3, pulled=3, strained=3)
 NOTHING = {name: np.zeros((0,) * n) for name, n in DIMENSIONS.items()}
+REST = [NOTHING[name] for name in Results._fields[1:]] # of the values
+
+def _room(wanted, result, g):
+    "Where the results go."
+    if wanted == "values": return Results(result, *REST)
+    room = {**NOTHING, wanted: result}
+    if g is not None:
+        room["weight"] = g
+    return Results(**room)
 
 def _shape_of(wanted, N, K, d):
     "Shape of a result for one configuration."

@@ -24,7 +24,7 @@ from .engine.epochs import (
     TrainingData, build_model, compiled_epoch, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
 from pes_toy.networks import (
-    Network, apply_transform, check_n_inputs, fit_transform, plain_activation,
+    Network, apply_transform, check_n_inputs, plain_activation,
     transform_slope)
 from .prepared import inputs_of
 

@@ -117,7 +117,7 @@ def _check_structures(structures, spec):
                          "least a batch and a validation part")
     structures.known("energy")
     columns = [name for name in ("forces", "stress") if getattr(structures, name) is not None]
-    check_labels((spec.force_weight, spec.stress_weight), columns, "structures",
+    check_labels((spec.force_weight, spec.stress_weight), columns, "set of structures",
                  "add them with structures.labelled(model, {}=True)")
 
 def split_structures(

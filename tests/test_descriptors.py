@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from battery_descriptors import check_descriptor_battery, check_settings, spaced
-from pes_toy import descriptors as ds
+from pes_toy import descriptors as ds, prepared
 from pes_toy.base.registry import DESCRIPTORS
 from pes_toy.database import Database, concat, load_file as load
 from pes_toy.generation import generate_in_memory as generate
 from pes_toy.lattice import cells
+from pes_toy.prepared import inputs_of, prepare
 from pes_toy.specification import DatabaseSpec
 from pes_toy.symmetry_functions import SymmetryFunctions
 
@@ -149,7 +150,7 @@ def test_bad_input_says_what_is_wrong():
     with pytest.raises(ValueError, match="orders"):
         ds.RelativeDistances((-2, 1))
     with pytest.raises(TypeError):
-        ds.prepare(None, "inputs")
+        prepare(None, "inputs")
     with pytest.raises(TypeError, match="choose another name"):
         type("SymmetryFunctions", (ds.Descriptor,), {"__module__": "elsewhere"})
     with pytest.raises(ValueError, match="descriptor must be one of .*ProximityEigenvalues"):
@@ -177,16 +178,16 @@ def test_prepare_and_back(tmp_path):
     db = generate(spec, progress=False)
     ready = db
     for i, descriptor in enumerate(EVERY):
-        ready = ds.prepare(ready, descriptor, name=f"i{i}", progress=False)
+        ready = prepare(ready, descriptor, name=f"i{i}", progress=False)
     for stored in (ready, load(ready.save(tmp_path / "a.parquet"))):
         for i, descriptor in enumerate(EVERY):
             values = descriptor.values(db.positions, db.width)
-            np.testing.assert_array_equal(ds.inputs_of(stored, descriptor, f"i{i}"), values)
-            assert ds.inputs_of(stored[:7], None, f"i{i}").shape[0] == 7
+            np.testing.assert_array_equal(inputs_of(stored, descriptor, f"i{i}"), values)
+            assert inputs_of(stored[:7], None, f"i{i}").shape[0] == 7
         with pytest.raises(ValueError, match="were made with"):
-            ds.inputs_of(stored, Dense(0.4), "i6")
+            inputs_of(stored, Dense(0.4), "i6")
     part, _ = ready.split(0.2)
-    assert ds.inputs_of(concat([part, part]), EVERY[0], "i0").shape == (2 * len(part), 8)
+    assert inputs_of(concat([part, part]), EVERY[0], "i0").shape == (2 * len(part), 8)
 
 
 def test_import_is_light():
@@ -204,12 +205,12 @@ def test_preparing_holds_the_inputs_twice_as_its_estimate_says(monkeypatch):
             return np.repeat(positions[:, 0, :1], 60, axis=1)
 
     said = []
-    monkeypatch.setattr(ds, "check_memory", lambda what, need, remedy: said.append(need))
+    monkeypatch.setattr(prepared, "check_memory", lambda what, need, remedy: said.append(need))
     rng = np.random.default_rng(0)
     db = Database(rng.uniform(0, 5, (60_000, 2, 2)), 5.0, np.zeros(60_000))
     tracemalloc.start()
     try:
-        found = ds.prepare(db, Many(), progress=False)
+        found = prepare(db, Many(), progress=False)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

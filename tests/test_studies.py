@@ -12,7 +12,7 @@ from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
 RESULTS = ROOT / "nbs" / "results"
-STORES = {"recipe", "questions", "transfer"} # of the book about the thesis, and of chapter 17
+STORES = {"recipe", "questions", "active", "transfer"} # of the book, of chapters 16a and 17
 
 
 def keys(name):

@@ -133,13 +133,20 @@ def _as_floats(name, value):
                         "convert it with numpy.asarray(..., dtype=float)")
     return array.astype(np.float64)
 
+def all_finite(
+    x: np.ndarray, # of numbers
+) -> bool:
+    "Are all of them finite? The sum of squares of floats says so in a third of the time."
+    if x.dtype == np.float64 and math.isfinite(np.vdot(x, x)): return True
+    return bool(np.isfinite(x).all())
+
 def check_numbers(
     name: str, # what to call it in the error
     value: object, # what somebody gave
 ) -> np.ndarray: # as float64
     "Finite numbers of any shape."
     x = _as_floats(name, value)
-    if not np.isfinite(x).all():
+    if not all_finite(x):
         raise ValueError(f"{name} must be finite, got {x[~np.isfinite(x)].flat[0]}")
     return x
 

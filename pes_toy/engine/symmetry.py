@@ -18,7 +18,8 @@ from .shapes import as_matrices, cell_tables, reduced, sizes, wrapped_into
 from .proximity import near_cells
 
 # %% auto #0
-__all__ = ['NO_CELLS', 'Functions', 'functions_of', 'Tables', 'Batch', 'Results', 'batch_symmetry']
+__all__ = ['NO_CELLS', 'ONE', 'Functions', 'functions_of', 'Tables', 'Batch', 'Results', 'batch_symmetry', 'cells_for_one',
+           'symmetry_of_one']
 
 # %% ../../nbs/engine/symmetry.ipynb #cda663e7b
 class Functions(NamedTuple):
@@ -434,3 +435,14 @@ def _seconds_of(functions, width, N, d):
     angular = functions.pairs.shape[1]
     triangles = 0.5 * near * near if angular else 0.0
     return N * (1e-6 + 1e-7 * near + triangles * (5e-8 + 5e-9 * angular))
+
+ONE = np.arange(1)
+
+def cells_for_one(functions, N, d, width):
+    "The cells to look through for one configuration that takes no time; None where it is another."
+    quick = N < BOXED_FROM and _seconds_of(functions, width, N, d) < 5e-3
+    return near_cells(functions.cut[:1], np.array([width]), d) if quick else None
+
+def symmetry_of_one(x, w, cells, functions, results):
+    "As batch_symmetry, for one configuration with its cells."
+    _batch_of_few(Batch(x, w, *cells), ONE, functions, results)
