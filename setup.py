@@ -7,9 +7,9 @@ config = ConfigParser(delimiters=["="], interpolation=None)
 config.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
 words = lambda key: cfg.get(key, "").split()
-groups = ("networks", "explore", "distributed", "ase", "dft", "peers", "dev")
+groups = ("networks", "explore", "distributed", "ase", "dft", "xtb", "peers", "dev")
 extras = {group: words(f"{group}_requirements") for group in groups}
-extras["all"] = sorted({r for group in groups if group not in ("dft", "peers", "dev") for r in extras[group]})
+extras["all"] = sorted({r for group in groups if group not in ("dft", "xtb", "peers", "dev") for r in extras[group]})
 pythons = [f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)]
 
 setup(

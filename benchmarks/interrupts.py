@@ -15,7 +15,7 @@ import pes_toy as pt
 from timing import show
 
 LOOKS = [  # as the engine writes them
-    (r"^ *if \w+\.stop\[0\]: return.*\n", ""),
+    (r"^ *if [^\n]*\w+\.stop\[0\]: return.*\n", ""),
     (r" and not \w+\.stop\[0\]", ""),
 ]
 ROUNDS = 7

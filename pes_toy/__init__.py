@@ -45,6 +45,7 @@ _homes = {
         "plot_cell",
     ],
     "relaxation": ["relax", "Relaxation"],
+    "rest": ["relax_cell", "CellRelaxation"],
     "specification": ["DatabaseSpec"],
     "database": ["Database", "concat", "sample_database"],
     "datasets": ["Dataset", "load"],
@@ -76,9 +77,20 @@ _homes = {
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],
     "studies": ["study"],
+    "observables": [
+        "pair_distribution",
+        "PairDistribution",
+        "mean_square_displacement",
+        "Displacement",
+        "mean_with_error",
+        "Mean",
+    ],
     "motion": ["dynamics", "Trajectory"],
+    "quadrature": ["partition_function", "Partition"],
     "committee": ["Committee", "train_committee", "Calibration", "Reliability"],
     "active": ["active_learning", "LearningCurves"],
+    "xtb": ["Xtb", "XtbSpec", "sample_real"],
+    "xtb_sets": ["xtb_structures"],
     "exchange": ["to_atoms", "from_atoms", "calculator", "save_figure", "figure_settings"],
 }
 _home = {name: module for module, names in _homes.items() for name in names}

@@ -6,7 +6,6 @@
 from __future__ import annotations
 import argparse
 import dataclasses
-import functools
 import importlib
 import os
 import re
@@ -18,6 +17,10 @@ from .base.files import printable
 from .base.limits import check_disk, unlimited
 from .base.terminal import Terminated, saved, streams, terminable
 from .options import add_option, add_settings, numbers_in, spec_of, typed
+from .outside import add_reading, convert, is_foreign, opened, predict_structures, tell
+from .pictures import (
+    database_pictures, draw, is_committee, is_dataset, is_structures, network_pictures,
+    structure_pictures)
 
 # %% auto #0
 __all__ = ['main']
@@ -51,22 +54,6 @@ def _quiet(*said):
 def _say(args):
     return _quiet if getattr(args, "quiet", False) else print
 
-# %% ../nbs/10_cli.ipynb #550c030d
-def _draw(pictures, folder, made_with, say=print):
-    "Write pictures {name: function that returns Axes} as PNG files that say what made them."
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    from pes_toy import save_figure
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, plot in pictures.items():
-            axes = plot()
-            say(f"drawn: {save_figure(axes, folder / f'{name}.png', made_with)}")
-            plt.close(axes.figure)
-    except KeyboardInterrupt as stop:
-        raise type(stop)("the other pictures were not drawn") from None
-
 # %% ../nbs/10_cli.ipynb #0edcaff8
 def _generate(args):
     "pes_toy generate OUT"
@@ -78,6 +65,7 @@ def _generate(args):
     path = _writable(check_path(args.out))
     spec = spec_of(args, DatabaseSpec)
     numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 1
+    numbers += spec.stress * spec.dimension**2
     check_disk(path, 7.0 * numbers * spec.n_configurations)
     db = generate(spec, workers=args.workers, progress=not args.quiet)
     saved(db.save, path)
@@ -97,24 +85,30 @@ def _generate_chunks(args):
 
 def _convert(args):
     "pes_toy convert A B"
-    from pes_toy import load
     from pes_toy.database import check_path
-    path = _writable(check_path(args.target))
-    print(f"written to {saved(load(args.source)[:].save, path)}")
+    is_for_others = is_foreign(args.target)
+    path = _writable(args.target if is_for_others else check_path(args.target))
+    source = opened(args.source, args)[:]
+    if is_for_others or is_structures(source):
+        convert(source, path)
+    else:
+        saved(source.save, path)
+    print(f"written to {path}")
     return path
 
 # %% ../nbs/10_cli.ipynb #4d1feea7
 def _info(args):
     "pes_toy info FILE"
-    from pes_toy import load
     folder = _folder(args.pictures)
-    db = load(args.file)
+    db = opened(args.file, args)
+    if is_structures(db):
+        tell(db)
+        if folder:
+            draw(structure_pictures(db), folder, db)
+        return
     print(repr(db))
     for name, value in db.statistics().items():
         print(f"  {name:22s} {value:,.6g}")
-    if _are_structures(db):
-        if folder: _draw(_pictures_of_structures(db), folder, db)
-        return
     for name, column in db.extra.items():
         said = f"  {name:22s} {column.shape[1]} for each configuration: {_origin(db, name)}"
         print(printable(said))
@@ -123,35 +117,12 @@ def _info(args):
         for name, value in db.spec.to_dict().items():
             print(printable(f"  {name:22s} {value}"))
     if folder:
-        some = db.sample(100_000) if _is_dataset(db) else db
-        _draw(_database_pictures(some), folder, some)
-
-def _are_structures(db):
-    "Of any number of particles in any cell, not a database?"
-    return hasattr(db, "by_count")
-
-def _pictures_of_structures(db):
-    "Energies against volumes, and distributions."
-    known = [what for what in ("energy", "forces", "stress") if getattr(db, what) is not None]
-    drawn = {what: functools.partial(db.plot_histogram, what) for what in ("volume", *known)}
-    if "energy" in known:
-        drawn["energies"] = db.plot_energies
-    return drawn
+        some = db.sample(100_000) if is_dataset(db) else db
+        draw(database_pictures(some), folder, some)
 
 def _origin(db, name):
     "What is known of a stored column."
     return db.about.get("inputs", {}).get(name) or db.about.get(name, "of unknown origin")
-
-def _database_pictures(db):
-    "Histogram, percentiles, widths and gallery."
-    import numpy as np
-    even = np.linspace(0, len(db) - 1, min(8, len(db))).astype(int)
-    some = np.argsort(db.energy)[even]
-    drawn = dict(histogram=db.plot_histogram, percentiles=db.plot_percentiles)
-    drawn["gallery"] = lambda: db.plot_gallery(some).flat[0]
-    if len(np.unique(db.width)) > 1:
-        drawn["widths"] = db.plot_widths
-    return drawn
 
 # %% ../nbs/10_cli.ipynb #b551b658
 def _prepare(args):
@@ -168,15 +139,18 @@ def _prepare(args):
 # %% ../nbs/10_cli.ipynb #23ac93ef
 def _train(args):
     "pes_toy train DATABASE NETWORK.npz"
-    from pes_toy import TrainingSpec, load
+    from pes_toy import TrainingSpec
     path = _writable(args.out, ".npz")
     folder = _folder(args.pictures)
     spec = spec_of(args, TrainingSpec)
     say = _say(args)
-    db = load(args.database)
-    if spec.force_weight and _can_have_forces(db):
+    db = opened(args.database, args)
+    if spec.force_weight and _can_have(db, "forces"):
         db = db.with_forces()
         say("the database has no forces; they were computed with its potential")
+    if spec.stress_weight and _can_have(db, "stress"):
+        db = db.with_stress()
+        say("the database has no stress; it was computed with its potential")
     inputs = db.about.get("inputs")
     if inputs and spec.descriptor.settings not in inputs.values():
         say(f"the prepared inputs have other settings than {spec.descriptor}; "
@@ -185,7 +159,7 @@ def _train(args):
     saved(network.save, path)
     say(f"{network!r}\nwritten to {path}")
     if folder:
-        _draw(_network_pictures(network, db, spec), folder, network, say)
+        draw(network_pictures(network, db, spec), folder, network, say)
     return path
 
 def _trained(db, spec, args):
@@ -202,64 +176,11 @@ def _trained(db, spec, args):
         print(f"interrupted after {done}", file=sys.stderr)
     return network
 
-def _can_have_forces(db):
+def _can_have(db, name):
     "Has it none, and can they be computed?"
-    if _is_dataset(db) or db.forces is not None or db.spec is None: return False
+    if is_dataset(db) or is_structures(db): return False
+    if getattr(db, name) is not None or db.spec is None: return False
     return db.spec.protocol == "exact" and (db.about.get("labels") or "exact") == "exact"
-
-# %% ../nbs/10_cli.ipynb #c9b694306
-def _network_pictures(network, db, spec):
-    "Loss or spread, predictions of rows kept aside, one of these, and the drag test."
-    aside = _unseen(network, db, spec)
-    drawn = {}
-    if _is_committee(network):
-        drawn["spread"] = lambda: network.plot_spread(aside)
-    elif network.history:
-        drawn["history"] = network.plot_history
-    drawn["prediction"] = lambda: network.plot_prediction(aside)
-    if network.dimension == 2:
-        drawn["sample"] = lambda: network.plot_sample(aside)
-    if (network.n_particles, network.dimension) == (4, 2):
-        if db.spec is None:
-            warnings.warn("there is no picture of a drag test, for the potential of this "
-                          "database is not known")
-        else:
-            drawn["drag"] = lambda: _drag_picture(network)
-    return drawn
-
-def _aside(db, spec):
-    "The rows that the training kept aside."
-    if _is_dataset(db):
-        from pes_toy.streamed import aside_of
-        return aside_of(db, spec)
-    from pes_toy.training import training_rows
-    return training_rows(db, spec.validation, spec.seed)[1]
-
-def _unseen(network, db, spec):
-    "Rows that a network was not trained on; of a committee those that were held back from all."
-    if not _is_committee(network): return db[_aside(db, spec)]
-    from pes_toy.committee import held_back
-    held, rest = held_back(db, spec)
-    return rest if held is None else held
-
-def _is_committee(network):
-    from pes_toy import Committee
-    return isinstance(network, Committee)
-
-def _is_dataset(db):
-    from pes_toy import Dataset
-    return isinstance(db, Dataset)
-
-def _drag_picture(network):
-    "The drag test; warns where it leaves what the network has seen."
-    low, high = network.about["widths"]
-    width = min(max(5.0, low), high)
-    drag = network.drag(width=width)
-    highest = network.about["energies"][1]
-    if drag.energy.max() > highest:
-        warnings.warn(f"the drag test goes up to {drag.energy.max():.3g} E_c, the database only "
-                      f"to {highest:.3g} E_c: above that the network extrapolates")
-    return network.plot_drag(width=width)[0]
 
 # %% ../nbs/10_cli.ipynb #c47edb299
 def _files(args):
@@ -280,12 +201,13 @@ def _files(args):
     return database, _for_predictions(files[0], database) if files else None
 
 def _for_predictions(path, database):
-    "OUT.parquet, if that is no database of its own: it may hold predictions, or be DATABASE."
-    path = _writable(path, ".parquet")
+    "The file to write, if that is no database of its own: it may hold predictions, or be DATABASE."
+    is_for_others = is_foreign(path)
+    path = _writable(path, None if is_for_others else ".parquet")
     if not path.exists(): return path
     if database and Path(database).exists() and path.samefile(database): return path
     from pes_toy import load
-    if "predicted_energy" in load(path).extra: return path
+    if not is_for_others and "predicted_by" in load(path).about: return path
     remedy = "choose another name"
     if database is None:
         remedy = ("with --fresh there is no DATABASE, and the file is the one to write. "
@@ -312,21 +234,24 @@ def _fresh(network, seed, n_configurations):
         raise ValueError(f"--fresh {seed} is the seed of the training database, "
                          "so nothing would be fresh; choose another")
     db = generate(spec, progress=False)
+    if getattr(getattr(network, "spec", None), "stress_weight", 0):
+        db = db.with_stress()
     return db.with_forces() if spec.protocol == "exact" else db
 
 # %% ../nbs/10_cli.ipynb #2a0d924d
 def _predict(args):
     "pes_toy predict NETWORK.npz DATABASE [OUT.parquet]"
-    from pes_toy import load, load_network, score
+    from pes_toy import load_network, score
     database, out = _files(args)
     network = load_network(args.network)
     if args.fresh is None:
-        db = load(database)[:]
+        db = opened(database, args, network)[:]
+        if is_structures(db): return predict_structures(network, db, args.forces, out)
     else:
         n = 10_000 if args.n_configurations is None else args.n_configurations
         db = _fresh(network, args.fresh, n)
     print(f"{db!r}\n{score(network, db)!r}")
-    if _is_committee(network):
+    if is_committee(network):
         print(network.judge(db))
         if db.forces is not None:
             print(network.judge(db, "forces"))
@@ -349,7 +274,7 @@ def _with_predictions(network, db, with_forces):
     else:
         energy = network.predict(db.positions, db.width)
     columns = dict(predicted_energy=energy[:, None], **columns)
-    if _is_committee(network):
+    if is_committee(network):
         columns["predicted_spread"] = network.spread(db.positions, db.width)[:, None]
     about = {name: MEANING[name] for name in columns}
     about["predicted_by"] = _maker(network)
@@ -385,13 +310,16 @@ def _generate_options(make):
     _add_quiet(make)
 
 def _info_options(info):
-    info.add_argument("file", help="a .parquet or .json database, or the folder of a dataset")
+    info.add_argument("file", help="a .parquet or .json database, the folder of a dataset, or "
+                      "structures: .parquet, .xyz, ...")
     info.add_argument("--pictures", metavar="FOLDER",
                       help="write histogram, percentiles and a gallery as PNG files")
+    add_reading(info)
 
-def _convert_options(convert):
-    convert.add_argument("source", help="a .parquet or .json database, or a folder")
-    convert.add_argument("target", help="file to write; the suffix decides")
+def _convert_options(change):
+    change.add_argument("source", help="a .parquet or .json database, a folder, or structures")
+    change.add_argument("target", help="file to write; the suffix decides")
+    add_reading(change)
 
 def _prepare_options(ready):
     from pes_toy import TrainingSpec
@@ -405,13 +333,15 @@ def _prepare_options(ready):
 def _train_options(fit):
     from pes_toy import TrainingSpec
     fit.add_argument("database", metavar="DATABASE",
-                     help="a .parquet or .json database, prepared or not, or a folder")
+                     help="a .parquet or .json database, prepared or not, a folder, or structures: "
+                     ".parquet, .xyz, ...")
     fit.add_argument("out", metavar="NETWORK.npz", help="file to write")
     add_settings(fit, TrainingSpec)
     fit.add_argument("--committee", type=int, metavar="N", help="train N networks that differ "
                      "in their seeds; their spread is calibrated on rows held back from all")
     fit.add_argument("--pictures", metavar="FOLDER", help="write loss or spread, predictions, a "
                      "configuration and the drag test as PNG files")
+    add_reading(fit)
     _add_quiet(fit)
 
 def _predict_options(use):
@@ -425,11 +355,12 @@ def _predict_options(use):
     use.add_argument("--n-configurations", type=numbers_in, metavar="NUMBER",
                      help="number of fresh configurations [10000]")
     use.add_argument("--forces", action="store_true", help="write predicted forces too")
+    add_reading(use)
 
 def _kept_in(module, name):
     "A command and its options, of which another module knows more."
     def run(args):
-        getattr(importlib.import_module(module), f"{name}_command")(args)
+        return getattr(importlib.import_module(module), f"{name}_command")(args)
 
     def options(asked):
         getattr(importlib.import_module(module), f"{name}_options")(asked)
@@ -466,8 +397,9 @@ _COMMANDS = dict(
     convert=_Command(
         _convert,
         _convert_options,
-        "write a database in the other format",
-        ("pes_toy convert database.parquet database.json",),
+        "write a database or structures in another format",
+        ("pes_toy convert database.parquet database.json",
+         "pes_toy convert database.parquet database.xyz"),
     ),
     prepare=_Command(
         _prepare,
@@ -484,8 +416,8 @@ _COMMANDS = dict(
         ("pes_toy train database.parquet network.npz --hidden 64,64 --activation silu "
          "--force-weight 0.1 --epochs 20 --pictures pictures",
          "pes_toy train database.parquet committee.npz --committee 5 --epochs 20"),
-        "Train a network on a database. Ctrl-C ends the training early and keeps the best "
-        "network so far.",
+        "Train a network on a database or on structures. Ctrl-C ends the training early and keeps "
+        "the best network so far.",
     ),
     predict=_Command(
         _predict,
@@ -496,6 +428,20 @@ _COMMANDS = dict(
         "Judge a network on a DATABASE, or on fresh configurations (--fresh SEED, without "
         "DATABASE). With OUT.parquet the configurations are written with their predicted "
         "energies.",
+    ),
+    dynamics=_Command(
+        *_kept_in("pes_toy.outside", "dynamics"),
+        "move particles on the surface of a network or a potential",
+        ("pes_toy dynamics ModifiedLennardJones database.parquet moved.parquet --steps 1000 "
+         "--temperature 0.1",),
+        "Move the particles of a database or of structures, and write what they met.",
+    ),
+    real=_Command(
+        *_kept_in("pes_toy.outside", "real"),
+        "make cells of carbon or argon by tight binding",
+        ("pes_toy real carbon.parquet --n 2000 --element C",),
+        "Make a set of cubic cells of carbon or argon with energies, forces and stress by "
+        "GFN1-xTB; it needs tblite. The same command goes on after Ctrl-C.",
     ),
     verify=_Command(
         *_kept_in("pes_toy.verification", "verify"),

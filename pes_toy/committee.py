@@ -123,7 +123,7 @@ def _mean_and_spread(said, of):
 ENOUGH = 100 # rows to calibrate on, at least: for the quantile of 99 %
 
 def train_committee(
-    database: Database, # configurations with energies; with forces if spec.force_weight is above 0
+    database: Database | Structures, # with energies; with forces if spec.force_weight is above 0
     spec: TrainingSpec | BaselineSpec = TrainingSpec(), # of the first member; others: other seeds
     size: int = 5, # members
     *,
@@ -135,6 +135,9 @@ def train_committee(
     size = check_number("size", size, integer=True, low=2)
     bootstrap = check_flag("bootstrap", bootstrap)
     held, rest = held_back(database, spec, calibration)
+    if bootstrap and not isinstance(database, Database):
+        raise TypeError("bootstrap=True needs a Database, whose rows remember their part; train "
+                        "on Structures without it")
     members = []
     with progress_bar(size, progress, "networks") as bar:
         for k in range(size):
@@ -153,14 +156,14 @@ def train_committee(
 
 # %% ../nbs/16_committee.ipynb #3011ce376
 def held_back(
-    database: Database, # what a committee is trained on
+    database: Database | Structures, # what a committee is trained on
     spec: TrainingSpec | BaselineSpec, # of its first member
     fraction: float | None = None, # of the rows; None: 0.1 if these are enough
-) -> tuple: # a Database or None, and the other rows
+) -> tuple: # rows of the same kind or None, and the others
     "Rows that no member of a committee is shown, to calibrate on, and the others."
-    if not isinstance(database, Database):
-        raise TypeError(f"database must be a Database, got {type(database).__name__}; of a "
-                        "Dataset, take sample(n)")
+    if not isinstance(database, (Database, Structures)):
+        raise TypeError("database must be a Database or Structures, got "
+                        f"{type(database).__name__}; of a Dataset, take sample(n)")
     if not isinstance(getattr(spec, "seed", None), int):
         raise TypeError(f"spec must be a TrainingSpec or a BaselineSpec, got {spec!r}")
     M = len(database)

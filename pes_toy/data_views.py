@@ -144,6 +144,8 @@ def text(self: DatabaseView) -> str:
     said += [f"{name} {found[name]:.3g}" for name in ("epochs", "acceptance") if name in found]
     if found["forces"] is not None:
         said.append(f"largest force {np.linalg.norm(found['forces'], axis=1).max():.3g}")
+    if found["stress"] is not None:
+        said.append(f"pressure {-np.trace(found['stress']) / len(found['stress']):.3g}")
     return " · ".join(said)
 
 # %% ../nbs/09d_data_views.ipynb #c4ffb2a7e
@@ -153,6 +155,7 @@ def _configuration(db, row):
     found["energy"] = float(db.energy[row])
     found["width"] = float(db.width[row])
     found["forces"] = None if db.forces is None else db.forces[row]
+    found["stress"] = None if db.stress is None else db.stress[row]
     for name in ("acceptance", "epochs"):
         column = getattr(db, name)
         if column is not None:
@@ -216,6 +219,7 @@ class NetworkView(View):
     learning_rate: float = 3e-3 # at the beginning
     epochs: int = 40 # how long
     force_weight: float = 0.0 # of the forces beside the energies
+    stress_weight: float = 0.0 # of the stress, where the database has some
     configurations: int = 2000 # of the database, at random
     seed: int = 0 # of weights, split, and the choice of configurations
     network: object = None # the trained network, or any Predictor to look at
@@ -265,6 +269,7 @@ def controls(self: NetworkView) -> list:
         control_of(known["learning_rate"], "learning rate"),
         control_of(known["epochs"]),
         control_of(known["force_weight"], "force weight"),
+        control_of(known["stress_weight"], "stress weight", shown=self.database.stress is not None),
         Control("configurations", "whole", "configurations", min(2, M), M, 1),
         Control("train_now", "job", "train", shown=not self._running),
         Control("stop", "button", "stop", shown=self._running),
@@ -286,7 +291,8 @@ def spec(self: NetworkView) -> TrainingSpec:
     if self.inputs == "proximity":
         near = dict(orders=_whole_numbers(self.orders, "orders"), R_0p=self.R_0p)
     rows = self.configurations - max(1, round(0.2 * self.configurations)) # without validation
-    same = ("transform", "activation", "learning_rate", "epochs", "force_weight", "seed")
+    same = ("transform", "activation", "learning_rate", "epochs", "force_weight", "stress_weight",
+            "seed")
     return TrainingSpec(inputs=self.inputs, **near, hidden=_whole_numbers(self.hidden, "hidden"),
                         batch_size=max(1, min(128, rows)),
                         **{name: getattr(self, name) for name in same})
@@ -403,6 +409,7 @@ LOSSES = dict(
     loss="loss",
     validation_mae="validation MAE",
     validation_force_error="validation, forces",
+    validation_stress_error="validation, stress",
 ) # what is drawn of a history, and its label
 
 def _draw_loss(ax, history, epochs):

@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from .base.checks import as_array, check_configurations, check_number, random_numbers
 from .base.show import Valued, axes_or_new, html_table
 from .base.tables import write_table
+from .elasticity import stress as stress_of
 from .energy import check_potential, energy_and_forces
 from .engine.sums import depths
 from .lattice import plot_lattice, wrap
@@ -25,7 +26,7 @@ from .specification import DatabaseSpec
 __all__ = ['Database', 'concat', 'load_file', 'sample_database']
 
 # %% ../nbs/05a_database.ipynb #00602b4a
-_OPTIONAL = ("forces", "acceptance", "depth", "epochs", "index", "subset")
+_OPTIONAL = ("forces", "stress", "acceptance", "depth", "epochs", "index", "subset")
 
 def _check_rows(name, value, M, tail=(), dtype=np.float64):
     "An optional array with one row for each configuration, as a copy of its own."
@@ -92,6 +93,7 @@ class Database(Valued):
     width: np.ndarray # (M,), in R_c
     energy: np.ndarray # (M,) energy per particle, in E_c
     forces: np.ndarray | None = None # (M, N, d), in E_c/R_c
+    stress: np.ndarray | None = None # (M, d, d), in E_c/R_c^d, with the sign of `pes_toy.stress`
     acceptance: np.ndarray | None = None # (M,) accepted fraction of the last 10 moves; nan: none
     depth: np.ndarray | None = None # (M,) depth of surrounding cells of the energy
     epochs: np.ndarray | None = None # (M,) epochs of relaxation
@@ -112,8 +114,9 @@ class Database(Valued):
                              "if it is given a potential")
         self.energy = _check_rows("energy", self.energy, M)
         self.forces = _check_rows("forces", self.forces, M, (N, d))
+        self.stress = _check_rows("stress", self.stress, M, (d, d))
         self.acceptance = _check_rows("acceptance", self.acceptance, M)
-        for name in _OPTIONAL[2:]:
+        for name in ("depth", "epochs", "index", "subset"):
             setattr(self, name, _check_rows(name, getattr(self, name), M, dtype=np.int64))
         if self.subset is not None and not np.isin(self.subset, (0, 1)).all():
             raise ValueError("subset must be 0 (training) or 1 (validation), "
@@ -151,22 +154,26 @@ def from_arrays(
     energy: np.ndarray | None = None, # (M,) per particle, in E_c; None: computed with potential
     *,
     forces: np.ndarray | None = None, # (M, N, d), E_c/R_c; None: computed with potential
+    stress: np.ndarray | bool | None = None, # (M, d, d), E_c/R_c^d; True: computed with potential
     potential: object = None, # computes what is missing
     depth: int | np.ndarray | None = None, # of the energies: one for what is computed, or (M,)
     **columns, # acceptance, epochs, index, subset, extra
 ) -> Database:
     "Wraps the positions; computes what is missing (protocol \"exact\") if there is a potential."
-    x, w, _ = check_configurations(positions, width)
+    x, w, _ = check_configurations(positions, _squares_only(positions, width))
     x = wrap(x, w) if len(x) else x
     if energy is None and potential is None:
         raise ValueError("energy is missing; give the energies, or a potential to compute them")
+    if isinstance(stress, (bool, np.bool_)):
+        stress = _stress_of(x, w, potential, depth) if stress else None
     if potential is not None and (energy is None or forces is None):
         found, pushed = _computed(x, w, potential, depth)
         if energy is None:
             energy, depth = found, depths(potential, w, depth, "exact")
         forces = pushed if forces is None else forces
     energy = np.atleast_1d(as_array("energy", energy))
-    return cls(x, w, energy, forces=forces, depth=_for_all("depth", depth, len(x)), **columns)
+    return cls(x, w, energy, forces=forces, stress=stress, depth=_for_all("depth", depth, len(x)),
+               **columns)
 
 def _for_all(name, value, M):
     "One number for all rows, or a column, as a column."
@@ -175,10 +182,31 @@ def _for_all(name, value, M):
 
 def _computed(x, w, potential, depth):
     "Energies and forces of rows that lack them."
-    if depth is not None and as_array("depth", depth).ndim:
-        raise ValueError("depth must be one number where energies or forces are computed, "
-                         "got a column; leave it out for a potential with a reach")
+    _check_one_depth(depth)
     return energy_and_forces(x, w, potential, depth=depth)
+
+def _check_one_depth(depth):
+    if depth is not None and as_array("depth", depth).ndim:
+        raise ValueError("depth must be one number where energies, forces or stress are computed, "
+                         "got a column; leave it out for a potential with a reach")
+
+def _stress_of(x, w, potential, depth):
+    "The stress of all rows."
+    if potential is None:
+        raise ValueError("stress=True needs a potential to compute it; give one, or the stress")
+    _check_one_depth(depth)
+    return stress_of(x, w, potential, depth=depth)
+
+def _squares_only(positions, width):
+    "The width, unless it is a cell that no database can hold."
+    shape = np.shape(width)
+    if len(shape) < 2: return width
+    _, w, _ = check_configurations(positions, width, cells=True)
+    if w.ndim > 1:
+        raise ValueError(f"width must be a number for a database, which holds square and cubic "
+                         f"cells, got the cell matrix {w[0].tolist()}; Structures.from_arrays "
+                         "takes any cell")
+    return w
 
 # %% ../nbs/05a_database.ipynb #941db937
 @patch
@@ -303,17 +331,29 @@ def concat(
 def with_forces(self: Database) -> Database:
     "The same database with forces, computed with the potential of its specification."
     if self.forces is not None: return self[:]
-    if self.spec is None:
-        raise ValueError("forces need the potential, but the specification of this database is "
-                         "unknown; use Database.from_arrays(..., potential=...)")
-    if self.spec.protocol == "thesis":
-        raise ValueError(
-            "forces exist in protocol 'exact' only, and these energies are of protocol 'thesis'; "
-            "use Database.from_arrays(db.positions, db.width, potential=...) for exact energies "
-            "and forces")
+    _check_exact(self, "forces")
     _, forces = energy_and_forces(self.positions, self.width, self.spec.potential,
                                   depth=self.spec.depth)
     return dataclasses.replace(self, forces=forces)
+
+@patch
+def with_stress(self: Database) -> Database:
+    "The same database with stress, computed with the potential of its specification."
+    if self.stress is not None: return self[:]
+    _check_exact(self, "stress")
+    found = _stress_of(self.positions, self.width, self.spec.potential, self.spec.depth)
+    return dataclasses.replace(self, stress=found)
+
+def _check_exact(db, what):
+    "Derivatives belong to exact energies of a potential that is known."
+    if db.spec is None:
+        raise ValueError(f"{what} need the potential, but the specification of this database is "
+                         "unknown; use Database.from_arrays(..., potential=...)")
+    if db.spec.protocol == "thesis":
+        raise ValueError(
+            f"{what} exist in protocol 'exact' only, and these energies are of protocol 'thesis'; "
+            "use Database.from_arrays(db.positions, db.width, potential=...) for exact energies "
+            f"and {what}")
 
 # %% ../nbs/05a_database.ipynb #cb0d4da06
 _QUANTILES = {"energy_min": 0, "energy_5%": 0.05, "energy_25%": 0.25, "energy_median": 0.5,
@@ -334,6 +374,8 @@ def statistics(self: Database) -> dict:
         found["acceptance"] = float(np.nanmean(self.acceptance))
     if self.forces is not None:
         found["mean_force_component"] = float(np.abs(self.forces).mean())
+    if self.stress is not None:
+        found["mean_stress_component"] = float(np.abs(self.stress).mean())
     return found
 
 # %% ../nbs/05a_database.ipynb #c731eb959
@@ -352,9 +394,17 @@ def frame(self: Database):
     if self.forces is not None:
         pushes = [f"f{place}" for place in places]
         columns |= dict(zip(pushes, self.forces.reshape(len(self), -1).T))
+    if self.stress is not None:
+        pulls = [f"s_{a}{b}" for a in letters for b in letters]
+        columns |= dict(zip(pulls, self.stress.reshape(len(self), -1).T))
     return pd.DataFrame(columns)
 
 # %% ../nbs/05a_database.ipynb #cd02c67f4
+def with_derivatives(columns):
+    "What is stored beside energies, in words."
+    kept = [name for name in ("forces", "stress") if name in columns]
+    return f"; with {' and '.join(kept)}" if kept else ""
+
 @patch
 def __repr__(self: Database):
     s = self.statistics()
@@ -366,7 +416,7 @@ def __repr__(self: Database):
     return (f"Database: {len(self):,} configuration{'s' * (len(self) != 1)} of {N} "
             f"particle{'s' * (N != 1)} in {d}-D, {widths}; energy {s['energy_min']:.3g} to "
             f"{s['energy_max']:.3g}, median {s['energy_median']:.3g}"
-            + ("" if self.forces is None else "; with forces"))
+            + with_derivatives(self.columns()))
 
 @patch
 def _repr_html_(self: Database):

@@ -20,8 +20,8 @@ from .base.files import UpdateError, digest_of, from_json, read_text, whole_file
 from .base.show import html_table
 from .base.streaming import quantiles_of
 from .base.tables import GROUP, columns_of
-from .database import _QUANTILES, Database, load_file
-from .layouts import stored_spec
+from .database import _QUANTILES, Database, load_file, with_derivatives
+from .layouts import in_shape, stored_spec
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
@@ -210,8 +210,7 @@ def _shaped(self: Dataset, table):
     "Columns of a table of pyarrow in the shapes of a database."
     found = {}
     for name, array in columns_of(table).items():
-        flat = array.ndim == 1
-        found[name] = array if flat else array.reshape(-1, self.n_particles, self.dimension)
+        found[name] = in_shape(name, array, self.n_particles, self.dimension)
     return found
 
 @patch
@@ -372,6 +371,8 @@ def statistics(self: Dataset) -> dict:
         found["acceptance"] = acceptance
     if "forces" in self.names:
         found["mean_force_component"] = self._mean("forces")
+    if "stress" in self.names:
+        found["mean_stress_component"] = self._mean("stress")
     return found
 
 @patch
@@ -388,10 +389,9 @@ def _mean(self: Dataset, name):
 @patch
 def __repr__(self: Dataset):
     size = sum(chunk[2] for chunk in self.manifest.chunks)
-    forces = "; with forces" if "forces" in self.names else ""
     return (f"Dataset: {len(self):,} configurations of {self.n_particles} particles in "
             f"{self.dimension}-D, {len(self.paths)} chunks, {size / 1e6:,.3g} MB in "
-            f"{str(self.folder)!r}{forces}")
+            f"{str(self.folder)!r}{with_derivatives(self.names)}")
 
 @patch
 def _repr_html_(self: Dataset):

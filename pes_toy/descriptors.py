@@ -347,17 +347,26 @@ def check_values(descriptor, values, M, N):
 
 def check_gradients(descriptor, gradients, values, x):
     "Gradients of the promised shape, that of the values and of one configuration; finite."
-    gradients = np.asarray(gradients)
-    wanted = (*np.shape(values), *x.shape[1:])
-    if gradients.dtype.kind not in "fiu" or gradients.shape != wanted:
-        raise ValueError(f"gradients of {type(descriptor).__name__} must be numbers of the shape "
-                         f"{wanted}, got {gradients.dtype} {gradients.shape}: the shape of its "
-                         "values, and that of a configuration")
-    if not all_finite(gradients):
-        bad = int(np.argwhere(~np.isfinite(gradients))[0][0])
-        raise ValueError(f"gradients of {type(descriptor).__name__} are not finite for "
+    said = "that of a configuration"
+    return _check_derivatives("gradients", descriptor, gradients, values, x.shape[1:], said)
+
+def check_strains(descriptor, strains, values, x):
+    "Derivatives by a strain of the promised shape, that of the values and of a cell; finite."
+    square = x.shape[2], x.shape[2]
+    return _check_derivatives("strains", descriptor, strains, values, square, "that of a cell")
+
+def _check_derivatives(what, descriptor, found, values, tail, said):
+    found = np.asarray(found)
+    wanted = (*np.shape(values), *tail)
+    if found.dtype.kind not in "fiu" or found.shape != wanted:
+        raise ValueError(f"{what} of {type(descriptor).__name__} must be numbers of the shape "
+                         f"{wanted}, got {found.dtype} {found.shape}: the shape of its "
+                         f"values, and {said}")
+    if not all_finite(found):
+        bad = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise ValueError(f"{what} of {type(descriptor).__name__} are not finite for "
                          f"configuration {bad}; look for coinciding particles")
-    return gradients
+    return found
 
 def n_inputs_of(descriptor, N, d):
     "Number of inputs of a configuration or particle; None where it needs one of its own kind."
@@ -416,14 +425,20 @@ class Descriptor:
     def strain_pullback(self, positions, width, g):
         "The same for the derivative by a strain of positions and cell: (M, d, d); numerical here."
         x, w, single = check_configurations(positions, width, cells=True)
-        if not self.any_cell:
-            raise ValueError(f"{type(self).__name__} knows square cells only, which no strain "
-                             "leaves; let its values take cells (M, d, d), and set any_cell = True")
         g = self._pull(g, len(x), single)
-        J = numerical_strains(self.values, x, w)
+        J = self.strains(x, w)
         axes = tuple(range(1, g.ndim))
         out = (J * g[..., None, None]).sum(axis=axes)
         return out[0] if single else out
+
+    def strains(self, positions, width):
+        "Derivatives by a strain: (M, K, d, d), or (M, N, K, d, d) if local; numerical here."
+        x, w, single = check_configurations(positions, width, cells=True)
+        if not self.any_cell:
+            raise ValueError(f"{type(self).__name__} knows square cells only, which no strain "
+                             "leaves; let its values take cells (M, d, d), and set any_cell = True")
+        found = numerical_strains(self.values, x, w)
+        return found[0] if single else found
 
     def _pull(self, g, M, single):
         "Numbers to contract with, one set for each of M configurations."
@@ -512,15 +527,23 @@ class ProximityEigenvalues(Descriptor):
         return wanted.pulled[0] if single else wanted.pulled
 
     def strain_pullback(self, positions, width, g):
+        return self._strains(positions, width, g)
+
+    def strains(self, positions, width):
+        return self._strains(positions, width)
+
+    def _strains(self, positions, width, g=None):
         orders, ranges = check_orders(self.orders, self.R_0p)
         x, w, single = check_positions(positions, width)
         M, N, d = x.shape
         task = proximity_task(x, as_matrices(w, d), orders, ranges)
-        out = np.empty((M, d, d))
         equal = np.zeros((M, len(orders) * N), bool)
-        batch_strains(task, check_pull(check_numbers("g", g), equal.shape, single), out, equal)
+        if g is not None:
+            g = check_pull(check_numbers("g", g), equal.shape, single)
+        out = np.empty((M, d, d) if g is not None else (*equal.shape, d, d))
+        batch_strains(task, g, out, equal)
         _check_finite(task, out)
-        _warn_of(equal, 3)
+        _warn_of(equal, 4)
         return out[0] if single else out
 
 # %% ../nbs/06_descriptors.ipynb #4671a92c

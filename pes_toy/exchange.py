@@ -14,7 +14,7 @@ import numpy as np
 from . import __version__
 from pes_toy.base.atoms import (
     along, axes_of, check_elements, check_symbol, dimension_of, energy_of, forces_of, frame_of,
-    frames_of, in_space, load_ase, of_all, square_axes,
+    frames_of, in_space, load_ase, of_all, square_axes, stress_of,
 )
 from .base.checks import check_number
 from .base.files import from_json, whole_file
@@ -44,7 +44,7 @@ def _check_exported(database, symbol):
 def to_atoms(
     database: Database, # configurations in 1 to 3 dimensions; or Structures
     symbol: str | None = None, # chemical symbol of the particles; None: H, or what they were
-) -> list: # ase.Atoms, with the energy of the cell N_p v and the forces where they are known
+) -> list: # ase.Atoms, with the energy of the cell N_p v, forces and stress where they are known
     "A database as ASE atoms, padded with zeros to three dimensions; `info[\"dimension\"]` says so."
     load_ase()
     if isinstance(database, Structures): return database.to_atoms(symbol)
@@ -56,7 +56,8 @@ def to_atoms(
         energy = float(database.energy[m])
         forces = None if database.forces is None else database.forces[m]
         cell = database.width[m] * np.eye(d)
-        atoms = frame_of(symbol, database.positions[m], cell, N * energy, forces)
+        stress = None if database.stress is None else database.stress[m]
+        atoms = frame_of(symbol, database.positions[m], cell, N * energy, forces, stress)
         atoms.info |= dict(dimension=d, energy_per_particle=energy)
         frames.append(atoms)
     return frames
@@ -67,7 +68,8 @@ def from_atoms(
     *,
     energy_key: str | None = None, # name of the energies of the cell in info; None: ASE's own
     forces_key: str | None = None, # name of the forces in arrays; None: ASE's own
-) -> Database: # with forces if all have some
+    stress_key: str | None = None, # name of the stress in info; None: ASE's own
+) -> Database: # with forces, and stress, if all have some
     "A database from ASE atoms in square or cubic cells; energies are divided by the particles."
     frames = frames_of(atoms)
     d, N = _check_frames(frames)
@@ -75,8 +77,11 @@ def from_atoms(
     energies = [energy_of(m, frame, energy_key) for m, frame in enumerate(frames)]
     forces = [forces_of(m, frame, forces_key, axes[m]) for m, frame in enumerate(frames)]
     forces = of_all("forces", frames, forces, "database")
+    stress = [stress_of(m, frame, stress_key, axes[m]) for m, frame in enumerate(frames)]
+    stress = of_all("stress", frames, stress, "database")
     return Database.from_arrays(np.stack(positions), np.array(widths), np.array(energies) / N,
-                                forces=None if forces is None else np.stack(forces))
+                                forces=None if forces is None else np.stack(forces),
+                                stress=None if stress is None else np.stack(stress))
 
 def _check_frames(frames):
     "Dimension and number of particles of frames that agree in both, and in their only element."
@@ -96,7 +101,7 @@ def _flat(m, atoms, d):
         axes_of(atoms, d) # the vectors may enclose nothing
         found = atoms.cell.cellpar().round(4).tolist()
         raise ValueError(f"the cell of atoms[{m}] must be square or cubic, got {found}; a "
-                         "database holds only such cells (Structures and calculators take any)")
+                         "database holds only such cells; pt.Structures.from_atoms takes any")
     return along(atoms, axes), axes, width
 
 # %% ../nbs/11_exchange.ipynb #172ae90b

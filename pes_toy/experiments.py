@@ -16,6 +16,7 @@ import numpy as np
 from fastcore.basics import patch
 from .base.settings import Settings, setting
 from .database import Database
+from .elasticity import stress
 from .energy import energy_and_forces, energy_per_particle
 from .generation import generate_in_memory
 from .engine.epochs import keras_with_tensorflow
@@ -59,16 +60,17 @@ def plain_experiment(
 
 # %% ../nbs/08a_experiments.ipynb #cbcaaf241
 def labelled(db, labels):
-    "The database with the energies of a protocol (and forces, if exact)."
+    "The database with the energies of a protocol (and forces and stress, if exact)."
     if labels is None or labels == (db.about.get("labels") or db.spec.protocol): return db
     about = {**db.about, "labels": labels}
     potential = db.spec.potential
     if labels == "thesis":
         energy = energy_per_particle(db.positions, db.width, potential, depth=3,
                                      protocol="thesis")
-        return dataclasses.replace(db, energy=energy, forces=None, about=about)
+        return dataclasses.replace(db, energy=energy, forces=None, stress=None, about=about)
     energy, forces = energy_and_forces(db.positions, db.width, potential)
-    return dataclasses.replace(db, energy=energy, forces=forces, about=about)
+    pulls = stress(db.positions, db.width, potential)
+    return dataclasses.replace(db, energy=energy, forces=forces, stress=pulls, about=about)
 
 # %% ../nbs/08a_experiments.ipynb #c7be21914
 PROTOCOLS = ("exact", "thesis")
@@ -108,9 +110,10 @@ class Experiment(Settings):
         super().__post_init__()
         if not isinstance(self.elsewhere, tuple):
             self._put("elsewhere", (self.elsewhere,))
-        if self.learns_forces and self.protocol == "thesis":
-            raise ValueError("force_weight needs forces, which belong to exact energies; "
-                             "use labels='exact' or force_weight=0")
+        for kind, name in (("force", "forces"), ("stress", "stress")):
+            if getattr(self.training, f"{kind}_weight", 0) and self.protocol == "thesis":
+                raise ValueError(f"{kind}_weight needs {name}, which belong to exact energies; "
+                                 f"use labels='exact' or {kind}_weight=0")
 
     @property
     def protocol(self) -> str:
@@ -121,6 +124,11 @@ class Experiment(Settings):
     def learns_forces(self) -> bool:
         "Does the training use forces?"
         return bool(getattr(self.training, "force_weight", 0))
+
+    @property
+    def learns_stress(self) -> bool:
+        "Does the training use stress?"
+        return bool(getattr(self.training, "stress_weight", 0))
 
     def rows(self):
         "What is done, as pairs."
@@ -203,6 +211,8 @@ def _fresh(experiment, n, **changes):
     "Fresh configurations, with forces if there are such."
     seed = experiment.database.seed + FRESH
     db = _make_database(experiment, n_configurations=n, seed=seed, **changes)
+    if experiment.learns_stress:
+        db = db.with_stress()
     return db if experiment.protocol == "thesis" else db.with_forces()
 
 def _shifted(experiment, k=0):
@@ -294,6 +304,8 @@ def run_experiment(
     db = _make_database(experiment, seed=experiment.database.seed + experiment.seed)
     if experiment.learns_forces:
         db = db.with_forces()
+    if experiment.learns_stress:
+        db = db.with_stress()
     if isinstance(experiment.training, TrainingSpec):
         keras_with_tensorflow() # its import is no training
     began = time.perf_counter()
@@ -305,6 +317,8 @@ def run_experiment(
     model = models[0] if len(models) == 1 else Average(models)
     fresh = _fresh(experiment, experiment.n_fresh)
     found = dataclasses.asdict(_quiet_score(model, fresh))
+    if not experiment.learns_stress: # results are what they were before there was stress
+        found = {name: error for name, error in found.items() if not name.startswith("stress")}
     found |= _facts(models, model, seconds, fresh)
     found["elsewhere"] = _errors_elsewhere(experiment, model)
     found |= _drag(experiment.database, model)

@@ -11,14 +11,18 @@ from .configuration_views import ConfigurationView, RelaxationView
 from .data_views import DatabaseView, NetworkView
 from .database import Database, sample_database
 from .formulas import formula as formula
+from .motion import Trajectory
+from .motion_views import TrajectoryView
 from .networks import Predictor, sample_network
 from .potential_views import PotentialView
 from .potentials import ModifiedLennardJones
+from .structure_views import StructuresView
+from .structures import Structures
 from .views import Control as Control, View as View
 from .widgets import Explorer
 
 # %% auto #0
-__all__ = ['potential', 'configuration', 'relaxation', 'database', 'network']
+__all__ = ['potential', 'configuration', 'relaxation', 'database', 'network', 'structures', 'dynamics']
 
 # %% ../nbs/09f_explore.ipynb #c6c521561
 def potential(
@@ -72,3 +76,23 @@ def network(
         database, settings = None, {**settings, "network": database}
     database = sample_database() if database is None else database
     return Explorer(NetworkView(database, **settings))
+
+# %% ../nbs/09f_explore.ipynb #a51717714
+def structures(
+    structures: Structures | None = None, # what to look at; None: the carbon of the package
+    model: object = None, # a Network or another Predictor to judge; None: none
+    **settings, # of StructuresView: show, group, number, angle
+) -> Explorer:
+    "Explore unlike structures by group, and what a model makes of them."
+    if structures is None:
+        from pes_toy.xtb import sample_real
+        structures = sample_real()
+    return Explorer(StructuresView(structures, model, **settings))
+
+# %% ../nbs/09f_explore.ipynb #19bd2bff9
+def dynamics(
+    trajectory: Trajectory, # what to look at
+    **settings, # of TrajectoryView: show, replica, frame, angle
+) -> Explorer:
+    "Explore a trajectory: energy or temperature over time, and the particles at one of them."
+    return Explorer(TrajectoryView(trajectory, **settings))

@@ -14,6 +14,7 @@ from .base.limits import check_memory, in_words, used_memory
 from .base.registry import RELAXERS
 from .base.show import Shown
 from .database import Database
+from .elasticity import stress
 from .energy import energy_and_forces, energy_per_particle
 from .engine.streams import Draw
 from .engine.sums import depths
@@ -84,11 +85,14 @@ def make_block(
     "Draws, relaxes and evaluates."
     x, w, bits, energy = relaxed_block(spec, block, workers)
     energy, forces, depth = evaluated_block(spec, x, w, energy, workers)
+    more = {} if forces is None else {"forces": forces}
+    if spec.stress:
+        more["stress"] = stress(x, w, spec.potential, depth=spec.depth, workers=workers)
     columns = dict(positions=x, width=w, energy=energy, depth=depth,
                    acceptance=acceptance(spec, block, bits),
                    epochs=np.full(block.count, block.share.epochs),
                    index=np.arange(block.first, block.first + block.count))
-    return columns if forces is None else {**columns, "forces": forces}
+    return {**columns, **more}
 
 # %% ../nbs/05b_generation.ipynb #50c3ff03
 BLOCK = 16_384 # configurations between two updates of the progress bar
@@ -206,8 +210,9 @@ def _seconds_each(spec, share, number, workers):
 def _bytes_of(spec):
     "Memory at the peak, beside what the process holds."
     coordinates = spec.n_particles * spec.dimension
-    row = 8.0 * (coordinates * (2 if spec.forces else 1) + 6)
-    block = _largest_block(spec) * 8.0 * (5 * coordinates + 12)
+    of_stress = spec.stress * spec.dimension**2
+    row = 8.0 * (coordinates * (2 if spec.forces else 1) + of_stress + 6)
+    block = _largest_block(spec) * 8.0 * (5 * coordinates + 2 * of_stress + 12)
     shares = [share for share in spec.shares() if share.count]
     drawn = max(spec.to_draw(share) for share in shares)
     rows = spec.n_configurations

@@ -84,7 +84,7 @@ def wrap(
 # %% ../nbs/00_lattice.ipynb #c1a990529
 def plot_lattice(
     positions: np.ndarray, # (N, d), in R_c
-    width: float, # width of the cell, in R_c
+    width: float, # width of the cell, in R_c; or a cell (d, d)
     depth: int = 1, # depth of surrounding cells to draw
     *,
     ax: object = None, # matplotlib Axes to draw in; None makes one
@@ -98,7 +98,13 @@ def plot_lattice(
     if not on_a_line:
         _check_axes(axes, points.shape[2])
     ax = axes_or_new(ax, (4, 4))
-    _draw_cells(ax, _project(k, axes), width, -0.5 * width if on_a_line else 0.0)
+    _, w, _ = check_configurations(positions, width, lost=True, cells=True)
+    slanted = w.ndim > 1
+    width = float(abs(np.linalg.det(w[0])) ** (1 / points.shape[2]) if slanted else w[0])
+    if slanted:
+        _draw_slanted(ax, _project(w[0], axes)[list(axes)], _project(k, axes))
+    else:
+        _draw_cells(ax, _project(k, axes), width, -0.5 * width if on_a_line else 0.0)
     flat = _project(points, axes)
     central = ~k.any(axis=1)
     particles = flat[central][0]
@@ -110,6 +116,9 @@ def plot_lattice(
     if labels:
         _draw_numbers(ax, particles)
     _frame(ax, width, depth, axes, on_a_line)
+    if slanted:
+        ax.autoscale()
+        ax.autoscale_view()
     return ax
 
 # %% ../nbs/00_lattice.ipynb #cae666ea1
@@ -147,6 +156,17 @@ def draw_forces(
     scale = largest / (longest * width) if largest > 0 else 1.0
     usual = dict(angles="xy", scale_units="xy", width=0.008, color="C1", zorder=4)
     ax.quiver(*points.T, *forces.T, scale=scale, **{**usual, **style})
+
+# %% ../nbs/00_lattice.ipynb #c8c6d7e9e
+def _draw_slanted(ax, vectors, cells):
+    "The same for cells with these two vectors (2, 2)."
+    from matplotlib.patches import Polygon
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ vectors
+    different = {tuple(cell) for cell in cells.astype(int).tolist()}
+    for cell in sorted(different, key=lambda cell: cell == (0, 0)):
+        central = cell == (0, 0)
+        style = dict(edgecolor="0.1" if central else "0.75", linewidth=1.8 if central else 0.8)
+        ax.add_patch(Polygon(corners + cell @ vectors, fill=False, zorder=1 + central, **style))
 
 # %% ../nbs/00_lattice.ipynb #c950f21f2
 def _draw_numbers(ax, points):

@@ -116,6 +116,11 @@ def load_parquet(path, potential, make):
                           f"{error}; it was written by pes_toy {written}: update this one, or "
                           "import what is your own") from error
 
+def in_shape(name, array, N, d):
+    "A column of a file in the shape that it has in a database."
+    if array.ndim == 1: return array
+    return array.reshape(len(array), *((d, d) if name == "stress" else (N, d)))
+
 def _from_columns(columns, header, potential, make):
     "The database that is made of these columns and this header."
     own, extra = {}, {}
@@ -123,7 +128,7 @@ def _from_columns(columns, header, potential, make):
         if name.startswith("extra:"):
             extra[name.removeprefix("extra:")] = array
         else:
-            own[name] = array.reshape(header["shape"]) if array.ndim > 1 else array
+            own[name] = in_shape(name, array, *header["shape"][1:])
     spec = stored_spec(header["spec"], potential)
     return make(**own, extra=extra, about=header["about"], spec=spec)
 

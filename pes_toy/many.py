@@ -443,6 +443,7 @@ def bytes_each(
 ) -> int: # in memory; random numbers do not get smaller on disk
     "Bytes of a configuration."
     numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6
+    numbers += spec.stress * spec.dimension**2
     return 8 * numbers
 
 # %% ../nbs/05d_many.ipynb #6150160f

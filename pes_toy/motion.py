@@ -29,10 +29,13 @@ from pes_toy.engine.verlet import (
     seed_replicas)
 from .lattice import cells, wrap
 from .networks import Predictor
+from .observables import Displacement, Mean, PairDistribution, mean_with_error
+from .observables import mean_square_displacement as displacement_of
+from .observables import pair_distribution as distribution_of
 from .potentials import ModifiedLennardJones
 
 # %% auto #0
-__all__ = ['DYNAMICS', 'SECONDS', 'plain_dynamics', 'Trajectory', 'dynamics', 'Animation']
+__all__ = ['DYNAMICS', 'SECONDS', 'plain_dynamics', 'Trajectory', 'asked', 'dynamics', 'Animation']
 
 # %% ../nbs/15_motion.ipynb #c5f759d06
 DYNAMICS = 1 << 42 # the share from which dynamics takes its random streams
@@ -201,6 +204,24 @@ class _OfPotential:
                 run(them, kept, which, lengths, u, pace, around._replace(stop=stop))
             in_threads(some, these, self.workers, min(64, 2e-3 / each))
 
+# %% ../nbs/15_motion.ipynb #c1315aa90
+def asked(
+    model, # a Predictor
+    x: np.ndarray, # (M, N, d) checked positions, in R_c
+    w: np.ndarray, # (M,) widths, or (M, d, d) cells
+    with_forces: bool = True, # forces too?
+) -> tuple: # energies (M,) and forces (M, N, d), or None
+    "What a model says; nan of configurations of which it raises an error."
+    try:
+        return model._in_parts(x, w, with_forces)
+    except (ValueError, FloatingPointError, OverflowError, np.linalg.LinAlgError):
+        if len(x) == 1: return np.array([np.nan]), np.full_like(x, np.nan)
+    half = len(x) // 2
+    energy, push = asked(model, x[:half], w[:half], with_forces)
+    more, pushes = asked(model, x[half:], w[half:], with_forces)
+    both = np.concatenate([push, pushes]) if with_forces else None
+    return np.concatenate([energy, more]), both
+
 # %% ../nbs/15_motion.ipynb #5ae43a3f1
 class _OfModel:
     "Moves replicas on the surface of a Predictor."
@@ -222,18 +243,9 @@ class _OfModel:
             begin_step(them, np.flatnonzero(them.failed < 0), pace, step, self.y)
             left = np.flatnonzero(them.failed < 0)
             if not len(left): return
-            them.energy[left], them.f[left] = self.ask(self.y[left], self.w[left])
+            said = asked(self.model, self.y[left], self.w[left], True)
+            them.energy[left], them.f[left] = said
             end_step(them, kept, left, pace, step)
-
-    def ask(self, x, w):
-        "Energies and forces; nan of those of which the model says nothing."
-        try:
-            return self.model._in_parts(x, w, True)
-        except (ValueError, FloatingPointError, OverflowError, np.linalg.LinAlgError):
-            if len(x) == 1: return np.array([np.nan]), np.full_like(x, np.nan)
-        half = len(x) // 2
-        parts = self.ask(x[:half], w[:half]), self.ask(x[half:], w[half:])
-        return tuple(np.concatenate(both) for both in zip(*parts))
 
 # %% ../nbs/15_motion.ipynb #516af95fd
 LONGEST = 1.0 # step of a particle, in R_c, and half the cell: what goes farther has failed
@@ -479,6 +491,36 @@ def pressure(self: Trajectory) -> np.ndarray:
     moving = 2 * N * self.kinetic_energy[good] / volumes(w, d)
     found[good] = (moving - np.trace(from_forces, axis1=1, axis2=2)) / d
     return found
+
+# %% ../nbs/15_motion.ipynb #4b7c93e9b
+@patch
+def mean_energy(self: Trajectory) -> Mean: # per particle, in E_c
+    "Mean of the potential energy over replicas that have not failed, with its error."
+    return mean_with_error(self.potential_energy)
+
+@patch
+def mean_pressure(self: Trajectory) -> Mean: # in E_c/R_c^d
+    "Mean of the pressure over replicas that have not failed, with its error."
+    return mean_with_error(self.pressure())
+
+@patch
+def pair_distribution(self: Trajectory,
+    *,
+    r_max: float | None = None, # in R_c; None: half the narrowest cell
+    bins: int = 100, # from 0 to r_max
+) -> PairDistribution:
+    "Over all times and replicas, but those that failed."
+    good = np.isfinite(self.potential_energy)
+    w = self.width[np.nonzero(good)[0]]
+    return distribution_of(self.positions[good], w, r_max=r_max, bins=bins)
+
+@patch
+def mean_square_displacement(self: Trajectory,
+    *,
+    lags: int = 50, # times at which it is known, up to half the length
+) -> Displacement:
+    "Over all particles, beginnings, and replicas that have not failed."
+    return displacement_of(self.positions, self.time[1] - self.time[0], lags=lags)
 
 # %% ../nbs/15_motion.ipynb #842d0070c
 @patch

@@ -184,9 +184,10 @@ def rows(self: Network):
     if "validation_mae" in known:
         rms = known["validation_rmse"]
         said.append(("validation MAE", f"{known['validation_mae']:.3g} E_c (rms {rms:.3g})"))
-    if known.get("validation_force_error") is not None:
-        error = 100 * known["validation_force_error"]
-        said.append(("validation force error", f"{error:.2g} % of the mean force"))
+    for kind in ("force", "stress"):
+        error = known.get(f"validation_{kind}_error")
+        if error is not None:
+            said.append((f"validation {kind} error", f"{100 * error:.2g} % of the mean {kind}"))
     return said
 
 @patch
@@ -214,14 +215,17 @@ def plot_history(self: Network,
     "Loss and validation error during the training."
     history = self.history
     if not history: raise ValueError("this network has no history; train makes one")
-    with_forces = " (energy and forces)" if self.spec.force_weight else ""
-    labels = {"loss": "loss" + with_forces, "validation_mae": "validation MAE ($E_c$)",
-              "validation_force_error": "validation force error (% of the mean)"}
+    weights = {"forces": self.spec.force_weight, "stress": self.spec.stress_weight}
+    learned = ["energy", *(name for name, weight in weights.items() if weight)]
+    of_what = f" ({', '.join(learned[:-1])} and {learned[-1]})" if learned[1:] else ""
+    labels = {"loss": "loss" + of_what, "validation_mae": "validation MAE ($E_c$)",
+              "validation_force_error": "validation force error (% of the mean)",
+              "validation_stress_error": "validation stress error (% of the mean)"}
     epochs = np.arange(1, len(history["loss"]) + 1)
     ax = axes_or_new(ax, (4.6, 3.4))
     for name, label in labels.items():
         if name in history:
-            per_cent = 100 if name == "validation_force_error" else 1
+            per_cent = 100 if name.endswith("_error") else 1
             ax.semilogy(epochs, per_cent * np.asarray(history[name]), label=label)
     ax.set(xlabel="epoch")
     ax.legend()

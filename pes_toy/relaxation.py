@@ -5,6 +5,7 @@
 # %% ../nbs/04_relaxation.ipynb #3288115c
 from __future__ import annotations
 from dataclasses import dataclass
+from typing import NamedTuple
 import numpy as np
 from .base.checks import check_configurations, check_number
 from .base.registry import RELAXERS
@@ -16,13 +17,14 @@ from .engine.descents import Case, descend
 from .engine.fire import fire_for
 from .engine.neighbours import check_apart
 from .engine.potentials import interaction_of
+from .engine.shapes import heights, reduced, sizes
 from .engine.streams import RELAX, Draw, Images, Steps, batch_of, uniforms
 from .engine.sums import check_size, depths, evaluate, is_boxed, seconds_of, ways_for
 from .lattice import cells, wrap
 from .potentials import ModifiedLennardJones
 
 # %% auto #0
-__all__ = ['plain_stale_energy', 'plain_relax', 'Relaxation', 'relax', 'Recipe', 'Relaxer', 'Descent', 'Fire']
+__all__ = ['plain_stale_energy', 'plain_relax', 'Relaxation', 'relax', 'Recipe', 'Relaxer', 'Descent', 'Fire', 'Rolled', 'roll']
 
 # %% ../nbs/04_relaxation.ipynb #cd90d3903
 def plain_stale_energy(
@@ -82,7 +84,7 @@ def plain_relax(
 class Relaxation(Valued, Shown):
     "What `relax` returns."
     positions: np.ndarray # (N, d) or (M, N, d), wrapped into the cell, in R_c
-    width: np.ndarray # () or (M,), in R_c
+    width: np.ndarray # () or (M,), in R_c; or cells (d, d), (M, d, d)
     energy: float | np.ndarray # energy per particle with live images, float or (M,), in E_c
     acceptance: np.ndarray # accepted fraction per epoch, (epochs,) or (M, epochs); nan for FIRE
     relaxer: str = "descent" # which relaxer
@@ -107,13 +109,16 @@ class Relaxation(Valued, Shown):
 
     def rows(self):
         "What is worth knowing, as pairs."
-        v, w = np.atleast_1d(self.energy), np.unique(self.width)
+        v, d = np.atleast_1d(self.energy), self.positions.shape[-1]
+        cells = np.ndim(self.width) > 1
+        w = np.unique(sizes(self.width.reshape(-1, d, d), d) if cells else self.width)
         rate = np.atleast_2d(self.acceptance)
-        N, d = self.positions.shape[-2:]
+        N = self.positions.shape[-2]
         rows = [("relaxer", f"{self.relaxer}, {rate.shape[1]} epochs, protocol {self.protocol}"),
                 ("configurations", f"{len(v):,} of {N} particles in {d}-D")]
         if len(v):
-            rows.append(("width", _range_of(w) + " R_c"))
+            what = "cells of the size" if cells else "width"
+            rows.append((what, _range_of(w) + " R_c"))
             middle = "" if len(v) == 1 else f", median {np.median(v):.6g}"
             rows.append(("energy per particle", _range_of(v) + " E_c" + middle))
         if rate.size and not np.isnan(rate).all():
@@ -128,7 +133,7 @@ def _range_of(v):
 # %% ../nbs/04_relaxation.ipynb #c04b8d10e
 def relax(
     positions: np.ndarray, # (N, d) or (M, N, d), in R_c
-    width: float | np.ndarray, # one width, or (M,), in R_c
+    width: float | np.ndarray, # one width, or (M,), in R_c; or cells (d, d), (M, d, d) with FIRE
     potential: object = ModifiedLennardJones(), # a potential of chapter 1
     *,
     relaxer: str = "descent", # "descent" (the thesis), "fire" (forces), or one of your own
@@ -145,13 +150,20 @@ def relax(
     """
     check_potential(potential)
     check_protocol(protocol)
-    x, w, single = check_configurations(positions, width)
-    epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, w, protocol, seed)
+    x, w, single = check_configurations(positions, width, cells=True)
+    wide = heights(reduced(w)).min(axis=1) if w.ndim > 1 else w
+    epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, wide, protocol, seed)
+    if w.ndim > 1:
+        _check_cells(relaxer, w)
     x = wrap(x, w) if protocol == "exact" and len(x) else x
     check_apart(x, w)
     recipe = Recipe(relaxer, epochs, max_delta, depth, protocol)
     streams = Draw(seed, RELAX, 0, False)
-    accepted, _, energy = relax_batch(x, w, potential, recipe, streams, True, workers)
+    if w.ndim > 1:
+        x, energy = _relaxed_in_cells(x, w, potential, recipe, workers)
+        accepted = np.zeros((len(x), epochs))
+    else:
+        accepted, _, energy = relax_batch(x, w, potential, recipe, streams, True, workers)
     x = wrap(x, w) if len(x) else x
     if not np.isfinite(energy).all():
         energy = evaluate(x, w, potential, depth, protocol, workers)[0]
@@ -159,6 +171,23 @@ def relax(
     if not RELAXERS[relaxer].accepts: rate = np.full(accepted.shape, np.nan)
     if single: return Relaxation(x[0], w[0], float(energy[0]), rate[0], relaxer, protocol)
     return Relaxation(x, w, energy, rate, relaxer, protocol)
+
+# %% ../nbs/04_relaxation.ipynb #3569984db
+def _check_cells(relaxer, w):
+    if relaxer == "fire": return
+    raise ValueError(f"width must be a number for relaxer={relaxer!r}, got a cell matrix "
+                     f"{w[0].tolist()}; relaxer='fire' relaxes in any cell")
+
+def _relaxed_in_cells(x, w, potential, recipe, workers):
+    "FIRE in cells of any shape: positions and energies per particle."
+    if not len(x): return x, np.empty(0)
+
+    def ask(places):
+        asked = places.reshape(x.shape).copy(), w.copy(), potential, recipe.depth, "exact", workers
+        energy, pushes = evaluate(*asked, with_forces=True)
+        return energy, pushes.reshape(len(x), -1)
+    found = roll(ask, x.reshape(len(x), -1), recipe.epochs, recipe.max_delta)
+    return found.lowest.reshape(x.shape), found.energy
 
 # %% ../nbs/04_relaxation.ipynb #b798d51d
 @dataclass(frozen=True)
@@ -272,3 +301,57 @@ def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
         raise ValueError(f"max_delta must not exceed the width of the cell, {np.min(widths):.6g}, "
                          f"got {max_delta}; a longer step would leave the neighbouring cell")
     return epochs, max_delta, check_number("seed", seed, integer=True, low=0, high=2**63 - 1)
+
+# %% ../nbs/04_relaxation.ipynb #a6802adb4
+class Rolled(NamedTuple):
+    "Where coordinates came to."
+    lowest: np.ndarray # (M, n) the places of the lowest energies that were met
+    energy: np.ndarray # (M,) these energies
+    last: np.ndarray # (M, n) the last places
+    steps: int # that were taken
+
+def roll(
+    ask, # a function: (M, n) -> energies (M,) and forces (M, n)
+    start: np.ndarray, # (M, n) coordinates
+    steps: int, # at most
+    max_delta: float = 0.1, # longest step of a coordinate
+    is_done=None, # a function without arguments that says when to stop
+) -> Rolled:
+    "FIRE, downhill in many rows of coordinates at once."
+    q = np.array(start, dtype=float)
+    state = Gait(np.zeros_like(q), *np.tile([[0.1], [0.1], [0.0]], len(q)))
+    lowest, energy = q.copy(), np.full(len(q), np.inf)
+    for step in range(steps + 1):
+        v, f = ask(q)
+        better = v < energy
+        lowest[better] = q[better]
+        energy[better] = v[better]
+        if step == steps or (is_done is not None and is_done()): break
+        state = state.steered(f, step == 0)
+        pace = np.abs(state.velocity).max(axis=1) * state.dt
+        shorter = np.minimum(1.0, max_delta / np.maximum(pace, 1e-300))[:, None]
+        state = state._replace(velocity=state.velocity * shorter)
+        q = q + state.dt[:, None] * state.velocity
+    return Rolled(lowest, energy, q, step)
+
+# %% ../nbs/04_relaxation.ipynb #725c73579
+class Gait(NamedTuple):
+    "How rows of coordinates roll."
+    velocity: np.ndarray # (M, n)
+    dt: np.ndarray # (M,) time step
+    alpha: np.ndarray # (M,) how strongly velocities turn
+    downhill: np.ndarray # (M,) steps since it last went uphill
+
+    def steered(self, f, is_first):
+        "The same after a look at the forces."
+        v, dt, alpha, count = self
+        down = (f * v).sum(axis=1) > 0
+        ratio = (v * v).sum(axis=1) / np.maximum((f * f).sum(axis=1), 1e-300)
+        turned = (1 - alpha)[:, None] * v + (alpha * np.sqrt(ratio))[:, None] * f
+        v = np.where(down[:, None], turned, 0.0)
+        count = np.where(down, count + 1, 0.0)
+        long = count > 5
+        slower = dt if is_first else 0.5 * dt
+        dt = np.where(down, np.where(long, np.minimum(1.1 * dt, 0.3), dt), slower)
+        alpha = np.where(down, np.where(long, 0.99 * alpha, alpha), 0.1)
+        return Gait(v + dt[:, None] * f, dt, alpha, count)

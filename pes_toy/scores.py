@@ -37,6 +37,8 @@ def plain_score(
     true_energy: np.ndarray, # (M,) in E_c
     forces: np.ndarray | None = None, # (M, N, d) predicted, in E_c/R_c
     true_forces: np.ndarray | None = None, # (M, N, d) in E_c/R_c
+    stress: np.ndarray | None = None, # (M, d, d) predicted, in E_c/R_c^d
+    true_stress: np.ndarray | None = None, # (M, d, d) in E_c/R_c^d
 ) -> dict: # name -> error
     "Errors of predictions."
     wrong = np.abs(energy - true_energy)
@@ -46,12 +48,17 @@ def plain_score(
         size = float(np.abs(true_forces).mean())
         force_mae = float(np.abs(forces - true_forces).mean())
         force_error = force_mae / (size or math.nan)
+    more = {}
+    if true_stress is not None and stress is not None:
+        more["stress_mae"] = float(np.abs(stress - true_stress).mean())
+        more["stress_error"] = more["stress_mae"] / (float(np.abs(true_stress).mean()) or math.nan)
     return dict(
         energy_mae=float(wrong.mean()),
         energy_rmse=float(np.sqrt(np.mean(wrong**2))),
         energy_median=float(np.median(wrong)),
         force_mae=force_mae,
         force_error=force_error,
+        **more,
     )
 
 # %% ../nbs/08_scores.ipynb #e4e0bce2
@@ -69,6 +76,7 @@ class Scores(Valued, Shown):
     n_configurations: int # judged
     force_rmse: float = math.nan # of a component, in E_c/R_c
     stress_mae: float = math.nan # mean |error| of a component, in E_c/R_c^d, where it is known
+    stress_error: float = math.nan # the same over the mean |component|; shown in per cent
     by_group: dict = dataclasses.field(default_factory=dict) # group -> energy MAE
     forces_by_group: dict = dataclasses.field(default_factory=dict) # group -> force MAE
 
@@ -84,6 +92,8 @@ class Scores(Valued, Shown):
             said.append(("force error", f"{100 * self.force_error:.3g} % of the mean force"))
         if math.isfinite(self.stress_mae):
             said.append(("stress MAE", f"{self.stress_mae:.4g} E_c/R_c^d"))
+        if math.isfinite(self.stress_error):
+            said.append(("stress error", f"{100 * self.stress_error:.3g} % of the mean stress"))
         for name, error in self.by_group.items():
             said.append((f"  of {name}", f"{error:.4g} E_c{self._force_said(name)}"))
         alone = f"{1e6 * self.seconds_one:.0f} us alone"
@@ -166,12 +176,15 @@ def score(
         energy = model.predict(x, w)
     else:
         energy, forces = model.energy_and_forces(x, w)
+    stress = None
+    if database.stress is not None and model.any_cell:
+        stress = model.stress(x, w)
     for said in _outside(model, database):
         warnings.warn(said, stacklevel=2)
     few = min(len(x), 20_000)
     many = best_time(lambda: model.predict(x[:few], w[:few]), 3) / few
     return Scores(
-        **plain_score(energy, database.energy, forces, database.forces),
+        **plain_score(energy, database.energy, forces, database.forces, stress, database.stress),
         by_width=_errors_by_width(np.abs(energy - database.energy), w),
         seconds_one=best_time(lambda: model.predict(x[0], w[0]), 20),
         seconds_many=many,
@@ -198,6 +211,8 @@ def _score_structures(model, structures):
         more["forces_by_group"] = _by_group(off, structures.group, structures.owner)
     if known["stress"]:
         more["stress_mae"] = float(np.abs(found.stress - structures.stress).mean())
+        mean = float(np.abs(structures.stress).mean()) or math.nan
+        more["stress_error"] = more["stress_mae"] / mean
     one = structures[0]
     few = structures[:1000]
     many = best_time(lambda: few.labelled(model, forces=False, progress=False), 1)

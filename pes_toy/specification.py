@@ -51,6 +51,7 @@ class DatabaseSpec(Settings):
     max_energy: float | None = setting( # higher energies per particle are redrawn, in E_c
         None, optional=True, slider=(-2, 10, 0.5))
     forces: bool = setting(False, flag=True) # store forces too (protocol "exact")
+    stress: bool = setting(False, flag=True, later=True) # store stress too (protocol "exact")
     protocol: str = setting("exact", choices=PROTOCOLS) # "exact" or "thesis"
     seed: int = setting( # one database for each seed
         0, integer=True, low=0, high=2**63 - 1, slider=(0, 99, 1))
@@ -86,9 +87,10 @@ def _check_shares(spec):
 def _check_physics(spec):
     "Whether these configurations can be relaxed and have energies (and forces) at these depths."
     check_relaxation(spec.relaxer, 0, spec.max_delta, spec.widths, spec.protocol, spec.seed)
-    if spec.forces and spec.protocol == "thesis":
-        raise ValueError("forces exist in protocol 'exact' only; "
-                         "use forces=False or protocol='exact'")
+    for name in ("forces", "stress"):
+        if getattr(spec, name) and spec.protocol == "thesis":
+            raise ValueError(f"{name} exist in protocol 'exact' only; "
+                             f"use {name}=False or protocol='exact'")
     _check_depth(spec, spec.depth)
     _check_depth(spec, depth_of_relaxation(spec))
 
@@ -221,10 +223,9 @@ def own_values(
 def to_dict(self: DatabaseSpec) -> dict:
     "The specification as plain numbers and strings, for TOML, JSON and Parquet."
     plain = {}
-    for field in dataclasses.fields(self):
-        value = getattr(self, field.name)
-        if value is not None and field.name != "potential":
-            plain[field.name] = list(value) if isinstance(value, tuple) else value
+    for name, value in self.stored().items():
+        if value is not None and name != "potential":
+            plain[name] = list(value) if isinstance(value, tuple) else value
     return {**plain, "potential": _potential_to_dict(self.potential)}
 
 @patch(cls_method=True)

@@ -16,8 +16,8 @@ from .engine.epochs import compiled_epoch, keras_with_tensorflow, model_weights
 from .networks import Network
 from .structures import Structures
 from .training import (
-    Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, _scaled_gradients,
-    check_labels, inputs_for, learning_rates, own_truth, train_in_memory)
+    Judge, Plateau, Preparation, TrainingSpec, _check_finite, _progress, check_labels, inputs_for,
+    learning_rates, own_truth, scaled_derivatives, train_in_memory)
 from .unlike import train_structures
 
 # %% auto #0
@@ -87,7 +87,7 @@ def _energy_scaling(energy, spec):
 def _filled(data, count):
     "The same rows, and zeros behind them."
     longer = {}
-    for name in ("inputs", "energy", "forces", "slopes"):
+    for name in ("inputs", "energy", "forces", "slopes", "stress", "strains"):
         rows = getattr(data, name)
         if rows is not None and len(rows) < count:
             empty = np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)
@@ -117,7 +117,7 @@ class _Stream:
         values = inputs_for(window, known.spec.descriptor)
         part = Preparation(window, known.spec, rows, rows[:0], values, known.shift, known.scale,
                            known.energy_shift, known.energy_scale)
-        return part.data(_scaled_gradients(part, rows, self.bar))
+        return part.data(scaled_derivatives(part, rows, self.bar))
 
     def first(self):
         "A window, to compile for."
@@ -201,7 +201,7 @@ def _train_streamed(database, spec, *, progress, callback, start):
     prepared = Preparation(aside, spec, numbers[:0], numbers, values, *scaling, *found[2:4])
     history = {}
     with progress_bar(spec.epochs, progress, "epochs") as bar:
-        judge = Judge(prepared, _scaled_gradients(prepared, numbers, bar))
+        judge = Judge(prepared, scaled_derivatives(prepared, numbers, bar))
         stream = _Stream(database, rows, prepared, bar)
         try:
             with compiled_epoch(spec, stream.first()) as stream.run:

@@ -125,6 +125,9 @@ class SymmetryFunctions(Descriptor):
     def strain_pullback(self, positions, width, g):
         return self._run(positions, width, "strained", g)
 
+    def strains(self, positions, width):
+        return self._run(positions, width, "strains")
+
     @functools.cached_property
     def _functions(self):
         return functions_of(self.radial, self.angular, self.cutoff, self.third_side)
@@ -177,7 +180,7 @@ class SymmetryFunctions(Descriptor):
                      9.0 * math.prod(shape), "take fewer at a time, or pullback for forces")
 
 # %% ../nbs/06a_symmetry_functions.ipynb #075eb49a
-DIMENSIONS = dict(values=3, gradients=5, weight=3, pulled=3, strained=3)
+DIMENSIONS = dict(values=3, gradients=5, weight=3, pulled=3, strained=3, strains=5)
 NOTHING = {name: np.zeros((0,) * n) for name, n in DIMENSIONS.items()}
 REST = [NOTHING[name] for name in Results._fields[1:]] # of the values
 
@@ -193,6 +196,7 @@ def _shape_of(wanted, N, K, d):
     "Shape of a result for one configuration."
     if wanted == "gradients": return N, K, N, d
     if wanted == "strained": return d, d
+    if wanted == "strains": return N, K, d, d
     return (N, K) if wanted == "values" else (N, d)
 
 def _function_table(name, table, columns):

@@ -10,6 +10,7 @@ import math
 import time
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 import numpy as np
 from fastcore.basics import patch
 from .base.jobs import progress_bar
@@ -19,10 +20,12 @@ from .base.settings import Settings, setting
 from .beginnings import begin_at, check_start, scaling_of
 from .database import Database
 from .descriptors import (
-    DegenerateWarning, Descriptor, check_gradients, check_values, descriptor_from_settings)
+    DegenerateWarning, Descriptor, check_gradients, check_strains, check_values,
+    descriptor_from_settings)
 from .engine.epochs import (
     TrainingData, build_model, compiled_epoch, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
+from .engine.shapes import volumes
 from pes_toy.networks import (
     Network, apply_transform, check_n_inputs, plain_activation,
     transform_slope)
@@ -365,19 +368,23 @@ class Preparation:
         return Network(self.spec, weights, self.shift, self.scale, self.energy_shift,
                        self.energy_scale, *self.database.positions.shape[1:])
 
-    def forces(self, rows):
-        "Forces of some configurations, (M, N d)."
-        return self.database.forces[rows].reshape(len(rows), -1)
+    def labels(self, name, rows):
+        "Forces (M, N d) or stress (M, d d) of some configurations, if they have a weight."
+        weights = dict(forces=self.spec.force_weight, stress=self.spec.stress_weight)
+        if not weights[name]: return None
+        return getattr(self.database, name)[rows].reshape(len(rows), -1)
 
-    def data(self, slopes):
+    def data(self, derivatives):
         "What the network is shown."
         rows = self.values.reshape(len(self.values), -1, self.values.shape[-1])[self.training]
         scaled = apply_transform(rows, self.spec.transform, self.shift, self.scale)
         energy = self.database.energy[self.training]
-        forces = None if slopes is None else self.forces(self.training).astype(np.float32)
-        return TrainingData(scaled.astype(np.float32), energy.astype(np.float32),
-                            self.database.positions.shape[1], self.energy_shift,
-                            self.energy_scale, forces, slopes)
+        learned = [self.labels(name, self.training) for name in ("forces", "stress")]
+        single = [None if a is None else a.astype(np.float32) for a in (scaled, energy, *learned)]
+        scaled, energy, forces, stress = single
+        return TrainingData(scaled, energy, self.database.positions.shape[1], self.energy_shift,
+                            self.energy_scale, forces, derivatives.slopes, stress,
+                            derivatives.strains)
 
 def _prepared(database, spec, training, aside, start=None):
     "Inputs, their scaling, and that of the energy."
@@ -393,25 +400,43 @@ def _prepared(database, spec, training, aside, start=None):
 # %% ../nbs/07a_training.ipynb #e5fed214
 CHUNK = 4096 # configurations whose gradients are computed at once
 
-def _scaled_gradients(prepared, chosen, bar):
-    "Derivatives of the scaled inputs of the chosen rows, (M, R K, N d); None without force weight."
+class Derivatives(NamedTuple):
+    "Of the scaled inputs of some rows, in single precision; None where nothing is learned of them."
+    slopes: np.ndarray | None # (M, R K, N d) by the coordinates
+    strains: np.ndarray | None # (M, R K, d d) by a strain, over the volume
+
+def scaled_derivatives(prepared, chosen, bar):
+    "Derivatives of the scaled inputs of the chosen rows, as far as they have a weight."
     spec = prepared.spec
-    if not spec.force_weight: return None
+    inputs = spec.descriptor
+
+    def gradients(x, w, slopes):
+        return check_gradients(inputs, inputs.gradients(x, w), slopes, x)
+
+    def strains(x, w, slopes):
+        found = check_strains(inputs, inputs.strains(x, w), slopes, x)
+        return found / volumes(w, x.shape[2]).reshape(-1, *[1] * (found.ndim - 1))
+    ways = (gradients, spec.force_weight), (strains, spec.stress_weight)
+    return Derivatives(*[_derived(prepared, chosen, way, bar) if weight else None
+                         for way, weight in ways])
+
+def _derived(prepared, chosen, way, bar):
+    "Derivatives of one kind, chunk by chunk."
     x = prepared.database.positions[chosen]
     w = prepared.database.width[chosen]
-    slopes = transform_slope(prepared.values[chosen], spec.transform, prepared.scale)
-    shape = (len(x), math.prod(slopes.shape[1:]), math.prod(x.shape[1:]))
-    out = np.empty(shape, np.float32)
+    slopes = transform_slope(prepared.values[chosen], prepared.spec.transform, prepared.scale)
+    out = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
         for first in range(0, len(x), CHUNK):
             part = slice(first, first + CHUNK)
-            gradients = spec.descriptor.gradients(x[part], w[part])
-            gradients = check_gradients(spec.descriptor, gradients, slopes[part], x[part])
-            scaled = gradients * slopes[part][..., None, None]
-            out[part] = scaled.reshape(len(scaled), *shape[1:])
+            scaled = way(x[part], w[part], slopes[part]) * slopes[part][..., None, None]
+            flat = scaled.reshape(len(scaled), math.prod(slopes.shape[1:]), -1)
+            if out is None:
+                out = np.empty((len(x), *flat.shape[1:]), np.float32)
+            out[part] = flat
             done = min(first + CHUNK, len(x))
-            bar.set_postfix_str(f"gradients of the inputs {done:,}")
+            bar.set_postfix_str(f"{way.__name__} of the inputs {done:,}")
     return out
 
 def _check_memory(database, spec):
@@ -423,17 +448,30 @@ def _check_memory(database, spec):
     if spec.force_weight:
         need += inputs * N * d * (8.0 * M + 24.0 * min(M, CHUNK))
         remedy += ", or force_weight=0: gradients of the inputs take most of it"
+    if spec.stress_weight:
+        need += inputs * d * d * (8.0 * M + 32.0 * min(M, CHUNK))
     check_memory("the training", need, remedy)
 
 # %% ../nbs/07a_training.ipynb #6fc765e2
+class Kind(NamedTuple):
+    "What is judged beside the energy."
+    name: str # force or stress
+    truth: np.ndarray # (M, components)
+    sign: float # of the derivative of the energy
+    per_input: np.ndarray # (M, R K, components) derivatives of the scaled inputs
+    weight: float # in the score
+
 class Judge:
     "Errors on the validation part, and the best weights so far."
-    def __init__(self, prepared, slopes):
+    def __init__(self, prepared, derivatives):
         self.prepared = prepared
-        self.slopes = slopes
         self.values = prepared.values[prepared.aside]
         self.energy = prepared.database.energy[prepared.aside]
-        self.forces = None if slopes is None else prepared.forces(prepared.aside)
+        spec = prepared.spec
+        forces, stress = [prepared.labels(name, prepared.aside) for name in ("forces", "stress")]
+        kinds = [Kind("force", forces, -1.0, derivatives.slopes, spec.force_weight),
+                 Kind("stress", stress, 1.0, derivatives.strains, spec.stress_weight)]
+        self.kinds = [kind for kind in kinds if kind.weight]
         self.best = math.inf
         self.since = 0
         self.errors = {}
@@ -441,20 +479,19 @@ class Judge:
 
     def __call__(self, weights, epoch):
         "The errors of these weights."
-        with_forces = self.forces is not None
         if not all(np.isfinite(array).all() for layer in weights for array in layer):
             return dict(validation_mae=math.nan, validation_rmse=math.nan)
         network = self.prepared.network(weights)
-        energy, pull = network.from_inputs(self.values, with_forces)
+        energy, pull = network.from_inputs(self.values, bool(self.kinds))
         wrong = energy - self.energy
         errors = dict(validation_mae=float(np.abs(wrong).mean()),
                       validation_rmse=float(np.sqrt(np.mean(wrong**2))))
         score = errors["validation_mae"]
-        if with_forces:
-            off = self.force_error(network, pull)
-            mean = float(np.abs(self.forces).mean()) or 1.0
-            errors["validation_force_error"] = off / mean
-            score += self.prepared.spec.force_weight * off
+        for kind in self.kinds:
+            off = self.error_of(kind, network, pull)
+            mean = float(np.abs(kind.truth).mean()) or 1.0
+            errors[f"validation_{kind.name}_error"] = off / mean
+            score += kind.weight * off
         self.since += 1
         if score < self.best:
             self.best = score
@@ -463,12 +500,12 @@ class Judge:
             self.errors = {**errors, "best_epoch": epoch + 1}
         return errors
 
-    def force_error(self, network, pull):
-        "Mean |error| of a force component, from the slopes of v along the inputs."
+    def error_of(self, kind, network, pull):
+        "Mean |error| of a component, from the slopes of v along the inputs."
         slope = transform_slope(self.values, network.spec.transform, network.scale)
         per_scaled = (pull / slope).reshape(len(pull), 1, -1).astype(np.float32)
-        forces = -network.n_particles * np.matmul(per_scaled, self.slopes)[:, 0]
-        return float(np.abs(forces - self.forces).mean())
+        found = kind.sign * network.n_particles * np.matmul(per_scaled, kind.per_input)[:, 0]
+        return float(np.abs(found - kind.truth).mean())
 
 # %% ../nbs/07a_training.ipynb #f29cbd1b
 def _fit(spec, run, rows, judge, history, bar, callback):
@@ -505,8 +542,11 @@ def _check_finite(spec, epoch, loss, errors):
 def _progress(known):
     "The last epoch, for the bar."
     said = f"loss {known['loss']:.4g}, validation MAE {known['validation_mae']:.4g} E_c"
-    if "validation_force_error" not in known: return said
-    return said + f", forces {100 * known['validation_force_error']:.2g} %"
+    for kind, name in (("force", "forces"), ("stress", "stress")):
+        error = known.get(f"validation_{kind}_error")
+        if error is not None:
+            said += f", {name} {100 * error:.2g} %"
+    return said
 
 # %% ../nbs/07a_training.ipynb #9c4cd24b
 def train_in_memory(
@@ -531,8 +571,8 @@ def train_in_memory(
     prepared = _prepared(database, spec, *rows, start)
     history = {}
     with progress_bar(spec.epochs, progress, "epochs") as bar:
-        data = prepared.data(_scaled_gradients(prepared, prepared.training, bar))
-        judge = Judge(prepared, _scaled_gradients(prepared, prepared.aside, bar))
+        data = prepared.data(scaled_derivatives(prepared, prepared.training, bar))
+        judge = Judge(prepared, scaled_derivatives(prepared, prepared.aside, bar))
         try:
             with compiled_epoch(spec, data) as run:
                 begin_at(run.model, start)

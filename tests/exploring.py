@@ -5,8 +5,18 @@ import io
 import numpy as np
 import pes_toy as pt
 from pes_toy import explore
+from pes_toy.motion_views import TrajectoryView
+from pes_toy.structure_views import StructuresView
 
-NAMES = ["potential", "configuration", "relaxation", "database", "network"]
+NAMES = [
+    "potential",
+    "configuration",
+    "relaxation",
+    "database",
+    "network",
+    "structures",
+    "dynamics",
+]
 TYPED = dict(
     orders="-3, -4",
     hidden="16",
@@ -41,8 +51,33 @@ def view_of(name, db):
         return explore.ConfigurationView()
     if name == "relaxation":
         return explore.RelaxationView()
+    if name == "structures":
+        return StructuresView(some_structures(), Halved())
+    if name == "dynamics":
+        path = pt.dynamics(db.positions[:3], db.width[:3], steps=60, dt=0.002, progress=False)
+        return TrajectoryView(path)
     kind = dict(database=explore.DatabaseView, network=explore.NetworkView)[name]
     return kind(db)
+
+
+class Halved(pt.Predictor):
+    "Half of what is true."
+
+    n_particles, dimension, any_number, any_cell, about = 4, 3, True, True, {}
+
+    def evaluate(self, x, w, with_forces=False):
+        energy, forces = pt.energy_and_forces(x, w, pt.Morse(), depth=1)
+        return energy / 2, forces / 2
+
+
+def some_structures(n=40):
+    "In slanted cells of space, of two groups."
+    rng = np.random.default_rng(0)
+    cells = 3 * np.eye(3) + rng.uniform(0, 0.5, (n, 3, 3))
+    x = [rng.uniform(0, 1, (3 + m % 2, 3)) @ cell for m, cell in enumerate(cells)]
+    group = [f"{len(one)} particles" for one in x]
+    made = pt.Structures.from_arrays(x, cells, group=group)
+    return made.labelled(pt.Morse(), depth=1, progress=False)
 
 
 def another(control, now):

@@ -154,6 +154,13 @@ def targets(folder):
         "dynamics": Target(_quietly(pt.dynamics), _small(
             model=mlj, steps=5, dt=1e-3, temperature=0.1, friction=1.0, velocities=X, seed=0,
             every=2, depth=1, workers=1), ("potential", "replica")),
+        "pair_distribution": Target(pt.pair_distribution, _small(r_max=2.0, bins=5)),
+        "mean_square_displacement": Target(pt.mean_square_displacement, dict(
+            positions=np.arange(80.0).reshape(1, 10, 4, 2), spacing=0.1, lags=3)),
+        "mean_with_error": Target(pt.mean_with_error, dict(values=[1.0, 2.0, 4.0, 3.0])),
+        "partition_function": Target(_quietly(pt.partition_function), dict(
+            width=3.0, model=mlj, temperatures=[0.5, 1.0], points=4, symmetry=True, depth=1),
+            ("potential",)),
         "stress of a network": Target(network.stress, dict(positions=X, width=5.0)),
         "drag_path": Target(pt.drag_path, dict(n=5, x=2.5, width=5.0)),
         "ProximityEigenvalues": Target(pt.ProximityEigenvalues, orders),

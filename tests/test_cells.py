@@ -1,5 +1,8 @@
 """Any cell: energies, forces, descriptors and networks in sheared, flat and turned cells."""
 
+import inspect
+import warnings
+
 import numpy as np
 import pytest
 from models import TINY, Waves, handmade
@@ -299,3 +302,192 @@ def test_what_comes_in_is_not_changed():
     assert (far == kept[0]).all() and (cell == kept[1]).all()
     found = check_configurations(far, cell, cells=True)
     assert not np.shares_memory(found[0], far) and not np.shares_memory(found[1], cell)
+
+
+def _energy_of_relaxed(x, cell):
+    return pt.relax(x, cell, relaxer="fire", epochs=20).energy
+
+
+def _drawn(x, cell):
+    "Where the red particles are."
+    import matplotlib
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+    places = pt.plot_lattice(x, cell).collections[1].get_offsets()
+    plt.close("all")
+    return np.array(places)
+
+
+NETWORK = handmade(TrainingSpec(inputs="symmetry", **TINY))
+
+# Each public function that takes a width: what is asked of it, or None where it refuses a cell.
+WITH_WIDTH = {
+    "lattice_points": lambda x, cell: np.sort(
+        pt.lattice_points(x, cell, 1)[0].reshape(-1, 2), axis=0),
+    "wrap": lambda x, cell: pt.energy_per_particle(pt.wrap(x, cell), cell),
+    "plot_lattice": _drawn,
+    "plot_cell": lambda x, cell: pt.plot_cell(x, cell).lines[0].get_xydata()[0],
+    "energy_per_particle": pt.energy_per_particle,
+    "forces": pt.forces,
+    "energy_and_forces": lambda x, cell: pt.energy_and_forces(x, cell)[1],
+    "brute_force_energy": pt.brute_force_energy,
+    "stress": pt.stress,
+    "pressure": pt.pressure,
+    "strained": lambda x, cell: pt.energy_per_particle(
+        *pt.strained(x, cell, [[0.01, 0.02], [0.0, 0.03]])),
+    "equation_of_state": lambda x, cell: pt.equation_of_state(
+        x, cell, scales=np.linspace(0.25, 0.8, 56)).rest,
+    "elastic_constants": lambda x, cell: pt.elastic_constants(x, cell, relaxed=False).matrix,
+    "hessian": pt.hessian,
+    "vibrations": lambda x, cell: np.square(pt.vibrations(x, cell).frequencies[-4:]),
+    "relax": _energy_of_relaxed,
+    "relax_cell": lambda x, cell: pt.relax_cell(x, cell, steps=0).energy,
+    "proximity_matrices": pt.proximity_matrices,
+    "proximity_eigenvalues": pt.proximity_eigenvalues,
+    "proximity_eigenvalue_gradients": lambda x, cell: np.abs(
+        pt.proximity_eigenvalue_gradients(x, cell, R_0p=3.0)).sum(),
+    "degenerate_eigenvalues": pt.degenerate_eigenvalues,
+    "dynamics": lambda x, cell: pt.dynamics(
+        x, cell, steps=5, dt=1e-3, progress=False).potential_energy,
+    "numerical_gradients": lambda x, cell: pt.numerical_gradients(
+        pt.energy_per_particle, x[None], np.array(cell)[None])[0],
+    "Database.from_arrays": None,
+    "Database": None,
+    "drag_path": None,
+    "DatabaseSpec": None,
+    "report": None,
+    "verify": None,
+}
+for one in (PROXIMITY, SYMMETRY, pt.RelativeDistances()):
+    for name in ("values", "gradients", "strains"):
+        WITH_WIDTH[f"{type(one).__name__}.{name}"] = getattr(one, name)
+    for name in ("pullback", "strain_pullback"):
+        WITH_WIDTH[f"{type(one).__name__}.{name}"] = lambda x, cell, one=one, name=name: (
+            getattr(one, name)(x, cell, np.ones(np.shape(one(x, cell)))))
+for name in ("predict", "forces", "stress"):
+    WITH_WIDTH[f"Predictor.{name}"] = getattr(NETWORK, name)
+WITH_WIDTH["Predictor.energy_and_forces"] = lambda x, cell: NETWORK.energy_and_forces(x, cell)[1]
+WITH_WIDTH["Predictor.drag"] = None
+REFUSALS = {
+    "Database.from_arrays": lambda x, cell: pt.Database.from_arrays([x], [cell], [0.0]),
+    "Database": lambda x, cell: pt.Database([x], [cell], [0.0]),
+    "drag_path": lambda x, cell: pt.drag_path(width=cell),
+    "DatabaseSpec": lambda x, cell: pt.DatabaseSpec(width=cell),
+    "report": lambda x, cell: pt.report(SYMMETRY, width=cell, searches=1),
+    "verify": lambda x, cell: pt.verify(SHORT, width=cell),
+    "Predictor.drag": lambda x, cell: NETWORK.drag(SHORT, width=cell),
+}
+SAID_BY_CLASSES = {"Relaxation", "Trajectory", "Descriptor", "Network", "Baseline", "Average",
+                   "Committee", "Xtb"}
+
+
+def is_method(thing):
+    return inspect.isfunction(thing) or inspect.ismethod(thing)
+
+
+def public_with_width():
+    "The public functions and methods with an argument `width` that is a cell's."
+    found = set()
+    for name in pt.__all__:
+        thing = getattr(pt, name)
+        if not callable(thing) or name in SAID_BY_CLASSES:
+            continue
+        if inspect.isclass(thing) and issubclass(thing, Exception):
+            continue
+        if "width" in inspect.signature(thing).parameters:
+            found.add(name)
+        methods = inspect.getmembers(thing, is_method) if inspect.isclass(thing) else []
+        for called, method in methods:
+            if called[0] != "_" and "width" in inspect.signature(method).parameters:
+                found.add(f"{name}.{called}")
+    return found - {"Database.filter"}  # there it is a range of widths
+
+
+def test_every_public_function_with_a_width_is_known():
+    "A new one must say what it does in a cell."
+    assert public_with_width() - {"plot_cell"} == set(WITH_WIDTH) - {"plot_cell"}
+
+
+# What looks at a block of cells, or into one: the vectors may change their order, no more.
+OF_THE_BLOCK = ("lattice_points", "brute_force_energy", "RelativeDistances")
+BY_DIFFERENCES = ("hessian", "vibrations", "elastic_constants", "numerical_gradients",
+                  "RelativeDistances", "relax", "dynamics")  # last: twenty steps magnify roundings
+
+
+@pytest.mark.parametrize("name", [name for name, ask in WITH_WIDTH.items() if ask])
+def test_takes_any_cell(name):
+    "The same answer for another choice of the cell's vectors; the matrix of a square is a width."
+    cell = np.array([[2.2, 0.1], [0.7, 1.9]])
+    x = np.array([[0.3, 0.2], [1.5, 0.4], [0.9, 1.3], [2.0, 1.6]])
+    ask = WITH_WIDTH[name]
+    if name in ("equation_of_state", "brute_force_energy"):
+        x = x[:1]
+    other = cell[::-1] if name.startswith(OF_THE_BLOCK) else [[1.0, 0.0], [2.0, 1.0]] @ cell
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pt.DegenerateWarning)
+        found, again = np.asarray(ask(x, cell)), np.asarray(ask(x, other))
+        square, number = ask(x, 3 * np.eye(2)), ask(x, 3.0)
+    assert np.isfinite(found).all()
+    if found.dtype == float:
+        close(again, found, 1e-6 if name.startswith(BY_DIFFERENCES) else 1e-9)
+    np.testing.assert_array_equal(square, number)
+
+
+@pytest.mark.parametrize("name", [name for name, ask in WITH_WIDTH.items() if not ask])
+def test_refuses_a_cell_by_name(name):
+    "An error that says that a number is wanted, before any work is done."
+    cell = [[2.2, 0.1], [0.7, 1.9]]
+    x = np.array([[0.3, 0.2], [1.5, 0.4], [0.9, 1.3], [2.0, 1.6]])
+    with pytest.raises((ValueError, TypeError), match="width"):
+        REFUSALS[name](x, cell)
+
+
+@pytest.mark.parametrize("d, N", [(1, 3), (2, 5), (3, 4)])
+def test_fire_in_any_cell(d, N):
+    "At rest, lower than before; alone as in a batch; other vectors and a turned cell: the same."
+    rng = np.random.default_rng(d)
+    x, cell = crystal(d, N, rng)
+    settled = pt.relax(x, cell, relaxer="fire", epochs=3000)
+    assert settled.energy <= pt.energy_per_particle(x, cell)
+    assert np.abs(pt.forces(settled.positions, cell)).max() < 1e-4
+    close(settled.energy, pt.energy_per_particle(settled.positions, cell))
+    inside = settled.positions @ np.linalg.inv(cell)
+    assert inside.min() > -1e-12 and inside.max() < 1 + 1e-12
+    assert np.isnan(settled.acceptance).all() and settled.acceptance.shape == (3000,)
+    few = [pt.relax(x, cell, relaxer="fire", epochs=10).energy]
+    few.append(pt.relax(np.array([x, x]), cell, relaxer="fire", epochs=10).energy[1])
+    few.append(pt.relax(x, SLANTS[d] @ cell, relaxer="fire", epochs=10).energy)
+    np.testing.assert_allclose(few, few[0], rtol=1e-9)
+    assert "size" in str(settled.rows()) or d == 1
+
+
+def test_what_relax_refuses_in_a_cell():
+    x, cell = crystal(2, 3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="relaxer='fire' relaxes in any cell"):
+        pt.relax(x, cell)
+    with pytest.raises(ValueError, match="protocol"):
+        pt.relax(x, cell, relaxer="fire", protocol="thesis")
+    with pytest.raises(ValueError, match="max_delta"):
+        pt.relax(x, cell, relaxer="fire", max_delta=50.0)
+    empty = pt.relax(np.empty((0, 3, 2)), np.empty((0, 2, 2)), relaxer="fire")
+    assert empty.positions.shape == (0, 3, 2)
+
+
+@pytest.mark.parametrize("d, N", [(1, 2), (2, 1), (2, 4), (3, 2)])
+def test_cells_that_come_to_rest(d, N):
+    "No force and no stress, lower than before; near the end a turned cell takes turned steps."
+    rng = np.random.default_rng(10 + d)
+    x, cell = crystal(d, N, rng)
+    cell, x = 0.6 * cell, 0.6 * x
+    found = pt.relax_cell(x, cell, steps=6000)
+    assert found.converged
+    assert np.abs(pt.stress(found.positions, found.cell)).max() < 1e-6
+    assert np.abs(pt.forces(found.positions, found.cell)).max() < 1e-6
+    close(found.energy, pt.energy_per_particle(found.positions, found.cell))
+    assert found.energy <= pt.energy_per_particle(x, cell)
+    turn = turned(d, rng)
+    y, H = pt.strained(found.positions, found.cell, rng.uniform(-1e-4, 1e-4, (d, d)))
+    few = [pt.relax_cell(y, H, steps=10).energy, pt.relax_cell(y @ turn, H @ turn, steps=10).energy]
+    np.testing.assert_allclose(few[1], few[0], rtol=1e-9)
+    kept = pt.relax_cell(x, cell, cell=False, steps=100)
+    np.testing.assert_array_equal(kept.cell, cell)

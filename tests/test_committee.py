@@ -163,6 +163,17 @@ def test_structures_are_judged_as_databases_are(trained, db):
         assert abs(one.mae - two.mae) < 1e-10 and one.n == two.n
 
 
+def test_trained_on_structures(db):
+    sets = pt.Structures.from_database(db[:300])
+    spec = dataclasses.replace(SPEC, epochs=1)
+    found = pt.train_committee(sets, spec, 2, calibration=0.4, progress=False)
+    assert found.calibration["energy"].n == 120 and found.any_cell
+    assert found.about["trained_on"] == 144
+    assert found.judge(sets, "forces").n == 2400
+    with pytest.raises(TypeError, match="bootstrap=True needs a Database"):
+        pt.train_committee(sets, spec, 2, bootstrap=True)
+
+
 def test_rows_are_held_back_from_all(db):
     held, rest = held_back(db, SPEC, 0.1)
     assert len(held) == 150 and len(rest) == 1350

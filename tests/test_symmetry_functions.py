@@ -6,7 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
+import pes_toy as pt
 from battery_descriptors import spaced
+from pes_toy.base.registry import DESCRIPTORS
 from pes_toy.descriptors import numerical_gradients
 from pes_toy.symmetry_functions import SymmetryFunctions, plain_symmetry_functions
 
@@ -84,3 +86,42 @@ def test_settings():
     x = np.ones((1, 2))
     SHORT(x, 5.0)
     assert pickle.loads(pickle.dumps(SHORT)) == SHORT
+
+
+def test_one_configuration_takes_a_short_way_to_the_same_bits():
+    "Of more widths than are kept, from narrow to wide; without the check of a batch, too."
+    functions = SymmetryFunctions()
+    rng = np.random.default_rng(0)
+    w = np.append(rng.uniform(1.5, 9, 300), 40.0)
+    x = rng.uniform(0, 1, (len(w), 4, 2)) * w[:, None, None]
+    g = rng.normal(size=functions.values(x, w).shape)
+    for _ in range(2):
+        alone = [functions.values(x[m], w[m]) for m in range(len(w))]
+        pulled = [functions.pullback(x[m], w[m], g[m]) for m in range(len(w))]
+        np.testing.assert_array_equal(alone, functions.values(x, w))
+        np.testing.assert_array_equal(pulled, functions.pullback(x, w, g))
+    np.testing.assert_array_equal(functions.checked_values(x, w), functions.values(x, w))
+    for wrong in (1e-200, 0.01):
+        with pytest.raises(ValueError, match="width"):
+            functions.values(x[0] * wrong, wrong)
+
+
+@pytest.mark.parametrize("kind", [SymmetryFunctions, pt.ProximityEigenvalues])
+def test_a_descriptor_made_of_another_keeps_its_own_values(kind):
+    class Halved(kind):
+        "Half of them."
+
+        def values(self, positions, width):
+            return super().values(positions, width) / 2
+
+        def pullback(self, positions, width, g):
+            return super().pullback(positions, width, g) / 2
+
+    DESCRIPTORS.forget("Halved")
+    db = pt.sample_database()[:3]
+    whole, half = kind(), Halved()
+    given = db.positions, db.width
+    values = whole.values(*given)
+    np.testing.assert_array_equal(half.checked_values(*given), values / 2)
+    pulled = whole.pullback(*given, values)
+    np.testing.assert_array_equal(half.checked_pullback(*given, values), pulled / 2)

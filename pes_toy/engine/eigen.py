@@ -429,30 +429,55 @@ def _even(values, g):
             even[o, group] = g[o, group].mean()
     return even, np.abs(even - g) > 1e-9 * np.abs(g).max(initial=0.0)
 
-def _strains_by_lapack(task, which, g, out, equal):
-    "Derivatives of the eigenvalues by a strain, contracted with g."
+def _strained_matrices(task, part):
+    "Eigenvalues and vectors of some configurations, dP/de (m, d, d, O, N, N), and what is finite."
     _, N, d = task.x.shape
+    O = len(task.powers)
+    P = np.empty((len(part), O, N, N))
+    T = np.empty((len(part), d, d, O, N, N))
+    cell_matrices(task, part, P, np.empty((0, d, O, N, N)), T)
+    good = np.isfinite(P).all(axis=(1, 2, 3))
+    P[~good] = 0.0
+    return *np.linalg.eigh(P), T, good
+
+def _pulled_by_lapack(task, which, g, out, equal):
+    "Derivatives of the eigenvalues by a strain, contracted with g."
     O = len(task.powers)
     for part in _parts(task, which):
         if task.stop[0]: return
-        m = len(part)
-        P = np.empty((m, O, N, N))
-        T = np.empty((m, d, d, O, N, N))
-        cell_matrices(task, part, P, np.empty((0, d, O, N, N)), T)
-        good = np.isfinite(P).all(axis=(1, 2, 3))
-        P[~good] = 0.0
-        values, V = np.linalg.eigh(P)
+        values, V, T, good = _strained_matrices(task, part)
         for at, row in enumerate(part):
-            G, uneven = _even(values[at], g[row].reshape(O, N))
+            G, uneven = _even(values[at], g[row].reshape(O, -1))
             equal[row] = uneven.ravel()
             W = (V[at] * G[:, None]) @ V[at].swapaxes(-1, -2)
             out[row] = np.einsum("oij,cboij->cb", W, T[at]) if good[at] else np.nan
 
+def _strains_by_lapack(task, which, out, equal):
+    "Derivatives of each eigenvalue by a strain; those of equal ones are the mean of theirs."
+    O = len(task.powers)
+    for part in _parts(task, which):
+        if task.stop[0]: return
+        values, V, T, good = _strained_matrices(task, part)
+        T[~good] = 0.0
+        slopes = (V[:, None, None] * (T @ V[:, None, None])).sum(axis=-2) # (m, d, d, O, N)
+        slopes[~good] = np.nan
+        flags = equal.reshape(-1, O, V.shape[-1])
+        for at, o in np.argwhere(_no_gap(values).any(axis=2) & good[:, None]):
+            most = max(np.abs(slopes[at, :, :, o]).max(), 1e-300)
+            for group in _equal_groups(values[at, o]):
+                u = V[at, o][:, group]
+                mean = slopes[at][:, :, o, group].mean(axis=2, keepdims=True)
+                apart = u.T @ T[at, :, :, o] @ u - mean[..., None] * np.eye(len(group))
+                flags[part[at], o, group] = np.abs(apart).max() > PARTING * most
+                slopes[at, :, :, o, group] = np.moveaxis(mean, 2, 0)
+        out[part] = slopes.transpose(0, 3, 4, 1, 2).reshape(len(part), -1, *slopes.shape[1:3])
+
 def batch_strains(
     task, # from proximity_task, of cells
-    g: np.ndarray, # (M, orders * N) numbers to contract with
-    out: np.ndarray, # (M, d, d) for the result
+    g: np.ndarray | None, # (M, orders * N) numbers to contract with; None: do not
+    out: np.ndarray, # (M, d, d) for the result, or (M, orders * N, d, d)
     equal: np.ndarray, # (M, orders * N) for eigenvalues without a derivative of their own
 ):
-    "Derivatives of the eigenvalues of all configurations by a strain, contracted with g."
-    _run(task, None, None, _strains_by_lapack, g, out, equal)
+    "Derivatives of the eigenvalues of all configurations by a strain, contracted with g or not."
+    if g is None: return _run(task, None, None, _strains_by_lapack, out, equal)
+    _run(task, None, None, _pulled_by_lapack, g, out, equal)

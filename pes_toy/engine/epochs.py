@@ -67,6 +67,8 @@ class TrainingData(NamedTuple):
     scale: float = 1.0 # of the energy, in E_c
     forces: np.ndarray | None = None # (M, N d) in E_c/R_c
     slopes: np.ndarray | None = None # (M, R K, N d) of the scaled inputs, in 1/R_c
+    stress: np.ndarray | None = None # (M, d d) in E_c/R_c^d
+    strains: np.ndarray | None = None # (M, R K, d d) of the scaled inputs, over the volume
 
 SLICE = 0.2 # seconds of a call, for Ctrl-C is answered between two of them
 
@@ -75,7 +77,7 @@ class CompiledEpoch:
     def __init__(self,
         model, # a Keras model of scaled inputs
         optimizer, # of Keras, built for it
-        spec, # a TrainingSpec: its loss and force weight
+        spec, # a TrainingSpec: its loss and weights
         data: TrainingData, # what is learned
     ):
         import tensorflow as tf
@@ -146,21 +148,30 @@ class CompiledEpoch:
         return summed
 
     def loss_of(self, rows, data):
-        "Of a batch: energies, and forces if they have a weight."
+        "Of a batch: energies, and forces and stress if they have a weight."
         import tensorflow as tf
         x = tf.gather(data.inputs, rows)
         energy = tf.gather(data.energy, rows)
-        if not self.spec.force_weight:
+        if not self.spec.force_weight and not self.spec.stress_weight:
             return tf.reduce_mean(self.size(self.predict(x, data) - energy))
         with tf.GradientTape() as inner:
             inner.watch(x)
             v = self.predict(x, data)
             total = data.n_particles * tf.reduce_sum(v)
-        pull = tf.reshape(inner.gradient(total, x), (-1, 1, data.slopes.shape[1]))
-        forces = -tf.matmul(pull, tf.gather(data.slopes, rows))[:, 0]
-        wrong = forces - tf.gather(data.forces, rows)
-        force_loss = self.spec.force_weight * tf.reduce_mean(self.size(wrong))
-        return tf.reduce_mean(self.size(v - energy)) + force_loss
+        pull = tf.reshape(inner.gradient(total, x), (-1, 1, x.shape[1] * x.shape[2]))
+        loss = tf.reduce_mean(self.size(v - energy))
+        if self.spec.force_weight:
+            wrong = self.pulled(-pull, data.slopes, rows) - tf.gather(data.forces, rows)
+            loss += self.spec.force_weight * tf.reduce_mean(self.size(wrong))
+        if self.spec.stress_weight:
+            wrong = self.pulled(pull, data.strains, rows) - tf.gather(data.stress, rows)
+            loss += self.spec.stress_weight * tf.reduce_mean(self.size(wrong))
+        return loss
+
+    def pulled(self, pull, derivatives, rows):
+        "Derivatives of the energies of cells, from those of the inputs of some rows."
+        import tensorflow as tf
+        return tf.matmul(pull, tf.gather(derivatives, rows))[:, 0]
 
     def predict(self, x, data):
         "Energies per particle of scaled inputs (batch, R, K)."
@@ -186,9 +197,10 @@ def compiled_epoch(
     data: TrainingData, # what is learned
 ): # a CompiledEpoch that has taken no step
     "One that was compiled before for the same shapes, or a new one."
-    arrays = [None if a is None else a.shape for a in (data.inputs, data.forces, data.slopes)]
+    arrays = data.inputs, data.forces, data.slopes, data.stress, data.strains
+    shapes = [None if a is None else a.shape for a in arrays]
     kind = (spec.hidden, spec.activation, spec.optimizer, spec.loss, spec.force_weight,
-            spec.batch_size, data.n_particles, *arrays)
+            spec.stress_weight, spec.batch_size, data.n_particles, *shapes)
     run = _idle.pop(kind, None)
     if run is None:
         run = _new_epoch(spec, data)

@@ -14,8 +14,8 @@ from .potentials import pair_value, triplet_value
 from .streams import draw, draw_start, seed_stream, streams
 
 # %% auto #0
-__all__ = ['NEW', 'TURNED', 'INSIDE', 'OLD', 'NOBODY', 'BOXED', 'BY_SUM', 'LIVE', 'SURPLUS', 'Frame', 'Points', 'Lists', 'Seen',
-           'Memory', 'Room', 'longest_list', 'descend_moves']
+__all__ = ['NEW', 'TURNED', 'INSIDE', 'OLD', 'NOBODY', 'BOXED', 'BY_SUM', 'LIVE', 'SURPLUS', 'BETWEEN', 'Frame', 'Points',
+           'Lists', 'Seen', 'Memory', 'Room', 'longest_list', 'descend_moves']
 
 # %% ../../nbs/engine/moves.ipynb #9a7388a5
 class Frame(NamedTuple):
@@ -28,6 +28,7 @@ class Frame(NamedTuple):
     cells: int # their number
     radius: float # of the lists
     far: float # a particle that is farther from where it was listed cannot make another step
+    mask: int # the flag of Ctrl-C is looked at before a step that has none of these bits
 
 class Points(NamedTuple):
     "Where particles are; coordinates of missing axes are zero."
@@ -478,7 +479,8 @@ def _run(batch, m, room, potential, frame, steps, at):
     x = batch.x[m]
     N = x.shape[0]
     memory = room.memory
-    while step < steps.epochs * N and not steps.stop[0]:
+    while step < steps.epochs * N:
+        if step & frame.mask == 0 and steps.stop[0]: return step
         p = step % N
         if _strayed(room.points, p, frame) and not _make_lists(x, room, frame): return step
         words = (state[0, 0], state[1, 0], state[2, 0], state[3, 0])
@@ -510,13 +512,24 @@ def longest_list(case, widths):
     radius = case.potential.reach + 2.0 * (SURPLUS + 0.1 * math.sqrt(case.d))
     return 2.0 * case.N * (2.0 * radius / np.asarray(widths)) ** case.d
 
+BETWEEN = 1e7 # triangles from one look at the flag of Ctrl-C to the next, a tenth of a second
+
+@kernel
+def _between_looks(neighbours):
+    "Steps from one look at the flag to the next, as a mask: 1023, or fewer where these take long."
+    mask = 1023
+    while mask > 0 and mask * neighbours * neighbours > BETWEEN:
+        mask >>= 1
+    return mask
+
 @kernel
 def _frame_of(w, N, d, reach, images, max_delta):
     "The numbers of a cell."
     half = SURPLUS + math.sqrt(d) * max_delta
     radius = reach + 2.0 * half
     deep = images.depth if images.stale else int(radius / w) + 1
-    return Frame(w, d, max(d, 3), images.stale, deep, (2 * deep + 1) ** d, radius, SURPLUS)
+    return Frame(w, d, max(d, 3), images.stale, deep, (2 * deep + 1) ** d, radius, SURPLUS,
+                 _between_looks(N * (2.0 * radius / w) ** d))
 
 @kernel
 def _expected(N, frame):

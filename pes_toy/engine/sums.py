@@ -22,7 +22,7 @@ from .shapes import (cell_tables, heights, reduced, same_cells, sizes,
 from ..lattice import cells
 
 # %% auto #0
-__all__ = ['BLOCK', 'FIRST', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'room_with_virial', 'wider_room',
+__all__ = ['BLOCK', 'FIRST', 'LOOK', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'room_with_virial', 'wider_room',
            'once_energy', 'once_forces', 'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy',
            'listed_forces', 'listed_virial', 'once_energies', 'once_energies_and_forces', 'once_energies_and_virials',
            'listed_energies', 'listed_energies_and_forces', 'listed_energies_and_virials', 'Way', 'ways_for', 'depths',
@@ -217,15 +217,20 @@ def _add_virial(room, count):
                 virial[k, c] -= f * apart[c, a]
 
 # %% ../../nbs/engine/sums.ipynb #7e15cf32
+LOOK = 1_000_000 # pairs of neighbours from one look at the flag of Ctrl-C to the next
+
 @kernel(bare=True)
 def _grid_energy(u, grid, room):
     "Energy of a configuration, N v; nan if two particles coincide."
     near, tri = room.near, room.triangles
     pairs = triangles = 0.0
-    q = np.int64(0)
+    q = work = np.int64(0)
     while q < len(grid.owner):
-        if room.stop[0]: return np.nan
+        if work > LOOK:
+            work = 0
+            if room.stop[0]: return np.nan
         q, count = _list(u, grid, room, q)
+        work += count * count
         if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
         if u.pair_weight != 0.0:
             _pair_values(u, room, count)
@@ -247,10 +252,13 @@ def _grid_forces(u, grid, room, f):
         total[i, 0] = total[i, 1] = total[i, 2] = 0.0
     for k in range(len(room.virial)):
         room.virial[k, 0] = room.virial[k, 1] = room.virial[k, 2] = 0.0
-    q = np.int64(0)
+    q = work = np.int64(0)
     while q < len(grid.owner):
-        if room.stop[0]: return np.nan
+        if work > LOOK:
+            work = 0
+            if room.stop[0]: return np.nan
         q, count = _list(u, grid, room, q)
+        work += count * count
         if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
         for a in range(count):
             push[a, 0] = push[a, 1] = push[a, 2] = room.pairs[1, a] = 0.0

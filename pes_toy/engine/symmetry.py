@@ -310,6 +310,7 @@ class Results(NamedTuple):
     weight: np.ndarray # (M, N, K) numbers to contract with
     pulled: np.ndarray # (M, N, d) gradients contracted with them
     strained: np.ndarray # (M, d, d) derivatives by a strain contracted with them
+    strains: np.ndarray # (M, N, K, d, d) derivatives by a strain
 
 @kernel(inline=True)
 def _one_particle(near, n, functions, tables, i, m, results):
@@ -380,22 +381,36 @@ def _batch_of_many(batch, which, functions, results):
 
 # %% ../../nbs/engine/symmetry.ipynb #05f38307
 @kernel
-def _strain_of_particle(near, n, functions, tables, i, m, results):
-    "Adds the derivative of the functions of particle i by a strain, contracted with the weights."
-    out = results.strained[m]
-    if n < 0:
-        out[:] = np.nan
-        return
-    apart = near.apart
-    _fill_tables(apart, n, functions, tables)
-    slopes = np.zeros((n + 1, 3))
-    images = Near(np.arange(n + 1), apart)
-    _pullback(images, n, functions, tables, n, results.weight[m, i], slopes)
+def _strained(apart, n, slopes, out):
+    "Adds slopes (n, 3) of neighbours times their connections to out (d, d)."
     d = len(out)
     for a in range(n):
         for k in range(d):
             for c in range(d):
                 out[k, c] += slopes[a, 3 - d + k] * apart[3 - d + c, a]
+
+@kernel
+def _strain_of_particle(near, n, functions, tables, i, m, results):
+    "Derivatives of the functions of particle i by a strain, and their sum with the weights."
+    apart = near.apart
+    _fill_tables(apart, n, functions, tables)
+    images = Near(np.arange(n + 1), apart)
+    if len(results.strained) > 0:
+        if n < 0:
+            results.strained[m] = np.nan
+            return
+        slopes = np.zeros((n + 1, 3))
+        _pullback(images, n, functions, tables, n, results.weight[m, i], slopes)
+        _strained(apart, n, slopes, results.strained[m])
+    if len(results.strains) > 0:
+        if n < 0:
+            results.strains[m] = np.nan
+            return
+        K = results.strains.shape[2]
+        every = np.zeros((K, n + 1, 3))
+        _gradients(images, n, functions, tables, n, every)
+        for k in range(K):
+            _strained(apart, n, every[k], results.strains[m, i, k])
 
 _batch_of_strains = specialise(_batch_of_many, {_one_particle: _strain_of_particle},
                                variant="strains")
@@ -411,7 +426,7 @@ def batch_symmetry(
 ):
     "Symmetry functions of all configurations, or what is derived from them, in threads."
     d = x.shape[2]
-    strains = len(results.strained) > 0
+    strains = len(results.strained) > 0 or len(results.strains) > 0
     few = x.shape[1] < BOXED_FROM and w.ndim == 1 and not strains
     way = _batch_of_few if few else _batch_of_strains if strains else _batch_of_many
     cells = near_cells(functions.cut[:1], w, d) if few else NO_CELLS
