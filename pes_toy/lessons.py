@@ -5,7 +5,7 @@
 # %% ../nbs/17d_lessons.ipynb #5c2125a18
 from __future__ import annotations
 import numpy as np
-from .real import REAL, STUDIES, WORLDS, Run, mean_of, measured
+from .real import REAL, STUDIES, WORLDS, Run, measured
 
 # %% auto #0
 __all__ = ['lesson_rows', 'lesson_runs', 'lesson']
