@@ -191,8 +191,10 @@ def test_worlds():
 
 
 def test_everything_stored_belongs_to_a_run():
-    found = Store(RESULTS / "transfer.json").results
-    assert {run.key for run in runs_of()} == set(found)
+    "The ranking is complete; the other studies may still lack seeds."
+    found = set(Store(RESULTS / "transfer.json").results)
+    assert found <= {run.key for run in runs_of()}
+    assert {run.key for run in ranking.ranking_runs()} <= found
 
 
 def test_lessons_are_named():
