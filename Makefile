@@ -48,11 +48,13 @@ peers: $(PEERS) ## measure the package beside JAX, LAMMPS, matscipy, DScribe, Ke
 	.venv/peers/bin/python benchmarks/peers/run.py
 	@if [ -e $(DEV) ]; then $(BIN)/python tests/notebooks.py nbs/tutorials/peers.ipynb && $(BIN)/nbdev_clean; fi
 
-figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour on 2 cores), and draw chapters 8c, 15c and 16a anew
+figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour and a half on 2 cores; PES_TOY_REAL names the real data), and draw chapters 8c, 15c, 16a and 17 anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
 	$(BIN)/python -c "from pes_toy.failing import compute_failing; compute_failing('nbs/results')"
 	$(BIN)/python -c "from pes_toy.active import active_study; active_study('nbs/results', compute=True, workers=2)"
+	$(BIN)/python -c "from pes_toy import lessons, real; real.transfer('nbs/results')"
 	$(BIN)/python tests/notebooks.py nbs/08c_studies.ipynb nbs/15c_failing.ipynb nbs/16a_active.ipynb
+	$(BIN)/python tests/notebooks.py nbs/17_real.ipynb nbs/17c_ranking.ipynb nbs/17d_lessons.ipynb
 	$(BIN)/nbdev_clean
 
 thesis: export ## recompute every claim of the thesis, store what comes out and print the account (with PySCF: pip install pes_toy[dft])

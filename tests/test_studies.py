@@ -12,7 +12,7 @@ from pes_toy.training import TrainingSpec
 
 pytestmark = pytest.mark.quick
 RESULTS = ROOT / "nbs" / "results"
-STORES = {"recipe", "questions", "active", "failing"} # of the book, and of chapters 15c and 16a
+STORES = {"recipe", "questions", "active", "failing", "transfer"} # of no study of chapter 8c
 
 
 def keys(name):
