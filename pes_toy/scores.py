@@ -214,7 +214,8 @@ def _score_structures(model, structures):
     few = structures[:1000]
     many = best_time(lambda: few.labelled(model, forces=False, progress=False), 1)
     return Scores(
-        **more, by_width={}, by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
+        **more, by_width={},
+        by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
         seconds_one=best_time(lambda: model.predict(one.positions, one.cell), 20),
         seconds_many=many / len(few), n_configurations=len(structures))
 
