@@ -349,6 +349,9 @@ WITH_WIDTH = {
     "degenerate_eigenvalues": pt.degenerate_eigenvalues,
     "dynamics": lambda x, cell: pt.dynamics(
         x, cell, steps=5, dt=1e-3, progress=False).potential_energy,
+    "pair_distribution": lambda x, cell: pt.pair_distribution(x, cell, r_max=2.0, bins=10).g,
+    "partition_function": lambda x, cell: pt.partition_function(
+        cell, temperatures=1.0, points=6, progress=False).energy,
     "numerical_gradients": lambda x, cell: pt.numerical_gradients(
         pt.energy_per_particle, x[None], np.array(cell)[None])[0],
     "Database.from_arrays": None,
@@ -447,13 +450,13 @@ def test_fire_in_any_cell(d, N):
     "At rest, lower than before; alone as in a batch; other vectors and a turned cell: the same."
     rng = np.random.default_rng(d)
     x, cell = crystal(d, N, rng)
-    settled = pt.relax(x, cell, relaxer="fire", epochs=3000)
+    settled = pt.relax(x, cell, relaxer="fire", epochs=10_000)  # one mode is soft
     assert settled.energy <= pt.energy_per_particle(x, cell)
     assert np.abs(pt.forces(settled.positions, cell)).max() < 1e-4
     close(settled.energy, pt.energy_per_particle(settled.positions, cell))
     inside = settled.positions @ np.linalg.inv(cell)
     assert inside.min() > -1e-12 and inside.max() < 1 + 1e-12
-    assert np.isnan(settled.acceptance).all() and settled.acceptance.shape == (3000,)
+    assert np.isnan(settled.acceptance).all() and settled.acceptance.shape == (10_000,)
     few = [pt.relax(x, cell, relaxer="fire", epochs=10).energy]
     few.append(pt.relax(np.array([x, x]), cell, relaxer="fire", epochs=10).energy[1])
     few.append(pt.relax(x, SLANTS[d] @ cell, relaxer="fire", epochs=10).energy)
