@@ -109,9 +109,10 @@ def averages_of(
 # %% ../nbs/15c_failing.ipynb #9b6985554
 def squeezed(
     x: np.ndarray, # (M, N, d)
-    shares: np.ndarray = np.linspace(1, 0.5, 11), # of the distance of the closest pair
+    shares: np.ndarray | None = None, # of the closest pair's distance; None: 1, 0.95, ..., 0.5
 ) -> np.ndarray: # (M, shares, N, d)
     "Configurations whose closest pair is pushed together, in a wide cell."
+    shares = np.linspace(1, 0.5, 11) if shares is None else shares
     found = np.repeat(x[:, None], len(shares), axis=1)
     i, j = np.triu_indices(x.shape[1], 1)
     apart = x[:, i] - x[:, j]
