@@ -97,6 +97,8 @@ def tell(
 ):
     "Prints what is in structures."
     print(repr(structures))
+    for name, value in structures.statistics().items():
+        print(f"  {name:22s}  {value:,.6g}")
     for name, value in structures.about.items():
         print(printable(f"  {name:22s}  {value}"))
 

@@ -4,6 +4,7 @@
 
 # %% ../nbs/10c_pictures.ipynb #4f7adf735
 from __future__ import annotations
+import functools
 import warnings
 import numpy as np
 from .base.show import axes_or_new
@@ -74,9 +75,15 @@ def database_pictures(
 def structure_pictures(
     structures, # Structures
 ) -> dict: # name -> function that returns Axes
-    "Energies over volumes and their histogram, or the histogram of volumes alone."
-    if structures.energy is None: return dict(volumes=lambda: structures.plot_histogram("volume"))
-    return dict(energies=structures.plot_energies, histogram=structures.plot_histogram)
+    "Histograms of volumes and of all labels that are known, and energies over volumes."
+    labels = ("energy", "forces", "stress")
+    known = [what for what in labels if getattr(structures, what) is not None]
+    drawn = {}
+    for what in ("volume", *known):
+        drawn[what] = functools.partial(structures.plot_histogram, what)
+    if "energy" in known:
+        drawn["energies"] = structures.plot_energies
+    return drawn
 
 # %% ../nbs/10c_pictures.ipynb #571a07c5a
 def network_pictures(
