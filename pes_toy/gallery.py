@@ -165,7 +165,7 @@ class SharesRoom:
 
     def __call__(self, x, w):
         self.asked = x, w
-        time.sleep(1e-3)
+        time.sleep(5e-3)
         return energy_and_forces(*self.asked)
 
 # %% ../nbs/12e_gallery.ipynb #196b90e1
