@@ -17,7 +17,7 @@ from .subjects import (PASSES, Check, Subject, grade, judged, not_applicable, no
 __all__ = ['CURVES', 'GAUSS', 'CONSISTENCY', 'richardson', 'shallow', 'numerical_forces', 'forces_are_slopes', 'sum_of_forces',
            'Steps', 'stand_out', 'zoom', 'whole_step', 'curvature_step', 'steps_of', 'Path', 'straight',
            'cluster_paths', 'clear_line', 'walked', 'picture', 'step_check', 'drag_work', 'loop', 'closed_loop',
-           'verlet', 'dynamics']
+           'verlet', 'short_run']
 
 # %% ../nbs/12c_consistency.ipynb #62fae43d
 def richardson(
@@ -493,7 +493,7 @@ def verlet(
         totals.append(energy + moving)
     return np.array(totals)
 
-def dynamics(
+def short_run(
     subject: Subject, # who is asked
 ) -> Check: # ratio of two errors
     "A short run conserves its energy, the better the shorter its step."
@@ -529,4 +529,4 @@ CONSISTENCY = {"forces": forces_are_slopes, "sum of forces": sum_of_forces}
 for _curve in CURVES:
     for _which in ("value", "slope", "curvature"):
         CONSISTENCY[f"{_curve}: {_which}"] = _step(_curve, _which)
-CONSISTENCY |= {"drag: work": drag_work, "closed loop": closed_loop, "dynamics": dynamics}
+CONSISTENCY |= {"drag: work": drag_work, "closed loop": closed_loop, "dynamics": short_run}

@@ -22,7 +22,7 @@ from .views import Control as Control, View as View
 from .widgets import Explorer
 
 # %% auto #0
-__all__ = ['potential', 'configuration', 'relaxation', 'database', 'network', 'structures', 'dynamics']
+__all__ = ['potential', 'configuration', 'relaxation', 'database', 'network', 'structures', 'trajectory']
 
 # %% ../nbs/09f_explore.ipynb #c6c521561
 def potential(
@@ -90,7 +90,7 @@ def structures(
     return Explorer(StructuresView(structures, model, **settings))
 
 # %% ../nbs/09f_explore.ipynb #19bd2bff9
-def dynamics(
+def trajectory(
     trajectory: Trajectory, # what to look at
     **settings, # of TrajectoryView: show, replica, frame, angle
 ) -> Explorer:

@@ -41,7 +41,7 @@ def add_reading(
 
 def reading(
     args, # of a command with such options
-) -> dict: # what `read` is given
+) -> dict: # what read is given
     "The options for files of other programs that were typed."
     given = {name: getattr(args, name) for name in READING if hasattr(args, name)}
     if "energy_unit" in given:
@@ -80,7 +80,7 @@ def _from_others(path, ways, may_lack_labels):
         return _unlabelled(path, ways)
 
 def _units(model):
-    "Length and energy of a model's units, as `read` takes them."
+    "Length and energy of a model's units, as read takes them."
     from pes_toy.structures import unit_of
     units = getattr(model, "about", {}).get("units") or {}
     return {what: unit_of(units, what)[0] for what in ("length", "energy") if what in units}

@@ -15,7 +15,7 @@ NAMES = [
     "database",
     "network",
     "structures",
-    "dynamics",
+    "trajectory",
 ]
 TYPED = dict(
     orders="-3, -4",
@@ -53,7 +53,7 @@ def view_of(name, db):
         return explore.RelaxationView()
     if name == "structures":
         return StructuresView(some_structures(), Halved())
-    if name == "dynamics":
+    if name == "trajectory":
         path = pt.dynamics(db.positions[:3], db.width[:3], steps=60, dt=0.002, progress=False)
         return TrajectoryView(path)
     kind = dict(database=explore.DatabaseView, network=explore.NetworkView)[name]
