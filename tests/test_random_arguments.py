@@ -92,7 +92,7 @@ def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name,
 
 
 @given(st.data())
-@cases(120, 4000)
+@cases(80, 4000)
 def test_what_is_handed_over_by_mistake(named, data):
     name = data.draw(st.sampled_from(sorted(named)))
     target = named[name]
@@ -146,7 +146,7 @@ def folder(tmp_path_factory):
 
 
 @given(st.sampled_from(COMMANDS), st.lists(st.sampled_from(WORDS), max_size=3), st.booleans())
-@cases(30, 1200)
+@cases(20, 1200)
 def test_the_command_ends_with_a_word_and_a_code(folder, capsys, command, words, right):
     "0, 1 or 2; nothing printed by Python itself; never silent about what it did not do."
     argv = [command, *(BASES.get(command, []) if right else []), *words]

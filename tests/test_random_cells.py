@@ -25,7 +25,7 @@ def sums(draw, potentials=tuple(POTENTIALS + ENDLESS)):
 
 
 @given(sums())
-@cases(60, 3000)
+@cases(30, 3000)
 def test_energies_are_those_of_the_witness(case):
     world, potential, depth, protocol = case
     points, terms = work(world, potential, depth, protocol)
@@ -74,7 +74,7 @@ def sound(world, potential):
 
 
 @given(small_sums())
-@cases(40, 1500)
+@cases(20, 1500)
 def test_forces_are_those_of_the_witness_and_add_up_to_nothing(case):
     world, potential = case
     right = sound(world, potential)
@@ -125,7 +125,7 @@ CHANGES = [_moved, _wrapped, _other_images, _numbered_otherwise, _mirrored, _tur
 
 
 @given(small_sums(most=6), st.sampled_from(CHANGES), st.integers(0, 99))
-@cases(50, 2000)
+@cases(25, 2000)
 def test_what_changes_nothing_changes_nothing(case, change, seed):
     world, potential = case
     right = sound(world, potential)
@@ -156,7 +156,7 @@ def _read_only(x):
 
 
 @given(small_sums(), st.sampled_from(sorted(FORMS)), st.sampled_from([1, 2, 3]))
-@cases(20, 800)
+@cases(12, 800)
 def test_the_form_of_the_arguments_makes_no_difference(case, form, workers):
     world, potential = case
     first = outcome(lambda: pt.energy_and_forces(*world, potential), *NAMES)
@@ -171,7 +171,7 @@ def test_the_form_of_the_arguments_makes_no_difference(case, form, workers):
 
 
 @given(st.lists(small_sums(most=8), min_size=1, max_size=5), st.sampled_from([1, 2]))
-@cases(20, 800)
+@cases(12, 800)
 def test_a_batch_has_the_bits_of_its_configurations(found, workers):
     potential = found[0][1]
     N, d = found[0][0].x.shape
@@ -202,7 +202,7 @@ def relaxations(draw):
 
 
 @given(relaxations())
-@cases(25, 1500)
+@cases(15, 1500)
 def test_a_relaxation_goes_downhill_and_says_where_it_is(case):
     world, potential, settings = case
     how = dict(depth=settings["depth"], protocol=settings["protocol"])

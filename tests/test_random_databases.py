@@ -61,7 +61,7 @@ def share_sizes(spec):
 
 
 @given(specs())
-@cases(20, 700)
+@cases(10, 700)
 def test_a_database_keeps_its_promises(settings):
     spec, db = generated(settings)
     N, d = spec.n_particles, spec.dimension
@@ -149,7 +149,7 @@ def damaged(content, kind, where, size, seed):
 
 
 @given(st.sampled_from([".parquet", ".json", ".npz"]), damages())
-@cases(60, 3500)
+@cases(30, 3500)
 def test_a_damaged_file_is_read_as_it_was_or_refused(files, suffix, damage):
     path, content, thing = files[suffix]
     spoilt = path.with_name("spoilt" + suffix)
@@ -197,7 +197,7 @@ def databases(draw):
 
 
 @given(databases(), st.integers(0, 99), st.data())
-@cases(20, 700)
+@cases(10, 700)
 def test_parts_of_a_database_are_its_rows(db, seed, data):
     rng = np.random.default_rng(seed)
     M = len(db)

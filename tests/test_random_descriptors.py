@@ -33,7 +33,7 @@ def apart(world):
 @given(worlds(most=12, dimensions=(1, 2, 3)), st.sampled_from([2.0, 3.0, 7.5]),
        st.sampled_from([(-2,), (-2, -3), (-4.5, -2)]))
 @example(World(np.array([[1.563551073602235]]), 2.0), 2.0, (-2,))  # an image at the range
-@cases(30, 1500)
+@cases(15, 1500)
 def test_matrices_and_eigenvalues_are_those_of_the_plain_function(world, R_0p, orders):
     N = len(world.x)
     assume(images(world, R_0p) * N < 2e5)
@@ -58,7 +58,7 @@ def test_matrices_and_eigenvalues_are_those_of_the_plain_function(world, R_0p, o
 
 
 @given(worlds(most=8, dimensions=(1, 2, 3), narrow=0.6), st.sampled_from([1.5, 3.0]), st.booleans())
-@cases(30, 1500)
+@cases(15, 1500)
 def test_symmetry_functions_are_those_of_the_plain_function(world, cutoff, third_side):
     assume(images(world, cutoff) < 2e3)
     functions = pt.SymmetryFunctions(RADIAL, ANGULAR, cutoff, third_side)
