@@ -44,7 +44,7 @@ class Committee(Average):
     "The mean of several predictors, with how far they are apart; `train_committee` makes one."
     def __init__(self,
         members: list, # two Predictors or more, of the same dimension
-        calibration: dict | None = None, # what `calibrate` found: {"energy": Calibration, ...}
+        calibration: dict | None = None, # what calibrate found: {"energy": Calibration, ...}
     ):
         super().__init__(members)
         if len(self.members) < 2:

@@ -93,7 +93,7 @@ class Database(Valued):
     width: np.ndarray # (M,), in R_c
     energy: np.ndarray # (M,) energy per particle, in E_c
     forces: np.ndarray | None = None # (M, N, d), in E_c/R_c
-    stress: np.ndarray | None = None # (M, d, d), in E_c/R_c^d, with the sign of `pes_toy.stress`
+    stress: np.ndarray | None = None # (M, d, d), in E_c/R_c^d, with the sign of pes_toy.stress
     acceptance: np.ndarray | None = None # (M,) accepted fraction of the last 10 moves; nan: none
     depth: np.ndarray | None = None # (M,) depth of surrounding cells of the energy
     epochs: np.ndarray | None = None # (M,) epochs of relaxation

@@ -193,7 +193,7 @@ def warn_of_references(
 @patch(cls_method=True)
 def joined(
     cls: Structures,
-    sets: list, # of Structures of one dimension and the same units; `concat` calls this
+    sets: list, # of Structures of one dimension and the same units; concat calls this
 ) -> Structures: # their rows, in order; labels that all of them have
     "Put sets together."
     if not all(isinstance(one, Structures) for one in sets):

@@ -133,7 +133,7 @@ class Structures(Valued, Shown):
     cell: np.ndarray # (M, d, d) whose rows are cell vectors, in R_c
     energy: np.ndarray | None = None # (M,) per particle, in E_c; None: not known
     forces: np.ndarray | None = None # (A, d), in E_c/R_c
-    stress: np.ndarray | None = None # (M, d, d), in E_c/R_c^d, with the sign of `pes_toy.stress`
+    stress: np.ndarray | None = None # (M, d, d), in E_c/R_c^d, with the sign of pes_toy.stress
     group: np.ndarray | None = None # (M,) names
     units: dict = dataclasses.field(default_factory=dict) # what R_c and E_c mean; empty: the toy
     about: dict = dataclasses.field(default_factory=dict) # plain facts

@@ -50,7 +50,7 @@ def first_good(
         _check_good(good, len(cells))
 
 def is_good(
-    cell: dict, # what `draw` returns
+    cell: dict, # what draw returns
 ) -> bool:
     "Has it an energy?"
     return "failed" not in cell
