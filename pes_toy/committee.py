@@ -5,7 +5,6 @@
 # %% ../nbs/16_committee.ipynb #95b5d9a4f
 from __future__ import annotations
 import dataclasses
-import math
 from dataclasses import dataclass
 from statistics import NormalDist
 import numpy as np
@@ -17,6 +16,7 @@ from .base.show import Shown, Valued, axes_or_new
 from .database import Database
 from .descriptors import drag_path
 from .experiments import fit
+from .failing import rank_correlation
 from .models import CHUNK, NotFiniteError
 from .scores import Average, BaselineSpec
 from .streamed import train
@@ -25,7 +25,7 @@ from .training import TrainingSpec, training_rows
 
 # %% auto #0
 __all__ = ['FACTS', 'QUANTITIES', 'ENOUGH', 'SHOWN', 'plain_spread', 'Committee', 'train_committee', 'held_back', 'Calibration',
-           'calibrated', 'Reliability', 'rank_correlation']
+           'calibrated', 'Reliability']
 
 # %% ../nbs/16_committee.ipynb #03e27846a
 def plain_spread(
@@ -414,18 +414,9 @@ def judge(self: Committee,
         sharpness=float(self._quantile(0.8, of) * spread.mean()),
         nll=_nll(wrong, sigma),
         constant=_nll(wrong, max(float(np.sqrt(np.mean(wrong**2))), 1e-300)),
-        correlation=rank_correlation(spread, np.abs(wrong)),
+        correlation=float(rank_correlation(spread, np.abs(wrong))),
         n=len(wrong),
     )
-
-def rank_correlation(
-    a: np.ndarray, # (M,)
-    b: np.ndarray, # (M,)
-) -> float:
-    "Spearman's: the correlation of the ranks; nan where one never varies."
-    ranks = [np.unique(one, return_inverse=True)[1].astype(float) for one in (a, b)]
-    if not all(np.ptp(one) for one in ranks): return math.nan
-    return float(np.corrcoef(*ranks)[0, 1])
 
 # %% ../nbs/16_committee.ipynb #2d5703adc
 def _nll(wrong, sigma):

@@ -245,11 +245,10 @@ def ranks(
     values: np.ndarray, # (..., n); infinite is the worst
 ) -> np.ndarray: # (..., n) from 0; ties share their mean
     "Places in ascending order."
-    others = values[..., None, :]
-    mine = values[..., :, None]
-    below = (others < mine).sum(axis=-1)
-    ties = (others == mine).sum(axis=-1) - 1
-    return below + ties / 2
+    import pandas as pd
+    values = np.asarray(values)
+    rows = pd.DataFrame(values.reshape(-1, values.shape[-1]))
+    return rows.rank(axis=1).to_numpy().reshape(values.shape) - 1
 
 def rank_correlation(
     a: np.ndarray, # (..., n)

@@ -326,3 +326,9 @@ def test_the_command(db, tmp_path, capsys):
     np.testing.assert_array_equal(stored, committee.spread(db.positions, db.width))
     assert main(["train", str(path), str(out), "--committee", "1", *words]) == 1
     assert "size must be" in capsys.readouterr().err
+
+
+def test_equal_ranks_share_their_mean():
+    "By hand: the places of 1, 2, 2, 3 are 0, 1.5, 1.5, 3."
+    a, b = np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    assert np.isclose(rank_correlation(a, b), 4.5 / np.sqrt(4.5 * 5.0))
