@@ -55,10 +55,13 @@ def test_the_core_is_small(empty):
     assert empty[1] < MEGABYTES, f"{empty[1]:.0f} MB"
 
 
+SAMPLES = {"database.parquet", "network.npz", "carbon.parquet"}
+
+
 def test_it_comes_with_its_licence_samples_and_command(empty):
     python, _, home = empty
     (packages,) = (home / "env").glob("lib/python*/site-packages/pes_toy")
-    assert {p.name for p in (packages / "sample").iterdir()} == {"database.parquet", "network.npz"}
+    assert {p.name for p in (packages / "sample").iterdir()} == SAMPLES
     assert list(packages.parent.glob("pes_toy-*/**/LICENSE"))
     for words in (["-m", "pes_toy"], [home / "env/bin/pes_toy"]):
         said = call(python, *words, "--help")
