@@ -16,7 +16,6 @@ COMPILED_ONCE_MORE = [  # kernels for one more potential, dimension or way; 5 to
     "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential9-3-2-4.6-exact]",
     "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential10-3-2-2.5-exact]",
     "test_experiments_with_a_potential_of_ones_own",
-    "test_no_false_alarm[Lennard-Jones, switched off]",
     "test_no_false_alarm_of_models_of_ones_own",
     "test_own_functions_relax_like_the_built_in_ones[4-2-1.7]",
     "test_own_functions_relax_like_the_built_in_ones[26-2-12.0]",
@@ -31,6 +30,7 @@ IN_A_CHAPTER = [  # the notebook named behind it does the same, and its output i
     "test_claim_is_recomputed[table-2-2_5]",  # thesis/05
     "test_code_of_the_readme_runs",  # index
     "test_each_fault_is_caught_by_its_check",  # 12
+    "test_no_false_alarm",  # 12
 ]
 ANOTHER_CASE = [  # the case that takes longest among several
     "test_a_killed_sweep_is_no_obstacle",
