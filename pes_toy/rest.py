@@ -94,10 +94,11 @@ class CellRelaxation(Valued, Shown):
     ): # the Axes
         "How forces and stress fade."
         ax = axes_or_new(ax, (4.4, 3.2))
-        for values, name in zip(self.history.T[1:], ("largest force", "largest stress")):
+        names = ("largest force ($E_c/R_c$)", "largest stress ($E_c/R_c^d$)")
+        for values, name in zip(self.history.T[1:], names):
             if not values.any(): continue # one particle in its cell feels no force
             ax.semilogy(np.arange(len(values)), np.maximum(values, 1e-16), label=name)
-        ax.set(xlabel="step", ylabel="$E_c/R_c$, $E_c/R_c^d$")
+        ax.set(xlabel="step", ylabel="largest entry")
         ax.legend()
         return ax
 
