@@ -534,7 +534,8 @@ def mean_square_displacement(self: Trajectory,
     lags: int = 50, # times at which it is known, up to half the length
 ) -> Displacement:
     "Over all particles, beginnings, and replicas that have not failed."
-    return displacement_of(self.positions, self.time[1] - self.time[0], lags=lags)
+    spacing = np.diff(self.time[:2]).sum() or 1.0 # of a single time nothing is computed
+    return displacement_of(self.positions, spacing, lags=lags)
 
 # %% ../nbs/15_motion.ipynb #842d0070c
 @patch

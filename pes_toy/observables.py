@@ -197,7 +197,7 @@ def mean_square_displacement(
     "Over all particles, replicas and beginnings; replicas with nan are left out."
     x = np.asarray(positions, float)
     spacing = check_number("spacing", spacing, above=0)
-    lags = check_number("lags", lags, integer=True, low=2)
+    lags = check_number("lags", lags, integer=True, low=2, high=100_000)
     if x.ndim != 4 or x.shape[1] < 4:
         raise ValueError("positions must have the shape (M, K, N, d) with at least four times K, "
                          f"got {x.shape}")
