@@ -16,7 +16,6 @@ import types
 from pathlib import Path
 import numba
 from numba.core import caching
-from ..base.limits import check_room
 from ..base.terminal import signals_wait
 
 # %% auto #0
@@ -148,7 +147,7 @@ def is_kernel(thing) -> bool:
 
 # %% ../../nbs/engine/compile.ipynb #ee3f1dfc
 def undisturbed(compiled):
-    "The same function of numba's, during whose compilation signals wait, if there is room for it."
+    "The same function of numba's, during whose compilation signals wait."
     compile = compiled.compile
 
     @functools.wraps(compile)
@@ -157,26 +156,7 @@ def undisturbed(compiled):
             return compile(signature)
 
     compiled.compile = later
-    compiler = getattr(compiled, "_compiler", None)
-    if compiler is not None: # of this numba
-        compiler.compile = _with_room(compiler.compile)
     return compiled
-
-_compiling = [] # names of kernels, the outermost first; numba compiles one at a time
-
-def _with_room(compile):
-    "Asks for room before anything is compiled: what is taken from the disk needs none."
-    @functools.wraps(compile)
-    def compile_with_room(*how):
-        if not _compiling:
-            check_room("compiling")
-        _compiling.append(compile)
-        try:
-            return compile(*how)
-        finally:
-            _compiling.pop()
-
-    return compile_with_room
 
 def _compiled(function, inline, contract, bare):
     lean = {"_nrt": False, "forceinline": True} if bare else {}
