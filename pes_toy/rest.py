@@ -129,10 +129,11 @@ class CellRelaxation(Valued, Shown):
         history = self.history
         if history.ndim > 2:
             history = np.nan_to_num(history).max(axis=0, initial=-np.inf)
-        for values, name in zip(history.T[1:], ("largest force", "largest stress")):
+        names = ("largest force ($E_c/R_c$)", "largest stress ($E_c/R_c^d$)")
+        for values, name in zip(history.T[1:], names):
             if not values.any(): continue # one particle in its cell feels no force
             ax.semilogy(np.arange(len(values)), np.maximum(values, 1e-16), label=name)
-        ax.set(xlabel="step", ylabel="$E_c/R_c$, $E_c/R_c^d$")
+        ax.set(xlabel="step", ylabel="largest entry")
         ax.legend()
         return ax
 
