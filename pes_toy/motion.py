@@ -265,7 +265,7 @@ def _pace(x, w, dt, every, friction, temperature):
     if temperature is not None:
         bath = _bath(temperature, M)
     matrices = as_matrices(w, d)
-    narrowest = heights(matrices).min(axis=1) if M else np.empty(0)
+    narrowest = heights(matrices).min(axis=1) if M and w.ndim > 1 else w
     longest = np.minimum(LONGEST, narrowest / 2)
     both = np.stack([matrices, np.linalg.inv(matrices)])
     return Pace(dt, (0, 0), every, friction, bath, longest, both)
@@ -332,7 +332,7 @@ def dynamics(
     x, w, _ = check_configurations(positions, width, cells=True)
     steps = check_number("steps", steps, integer=True, low=1)
     every = max(1, steps // 1000) if every is None else every
-    every = check_number("every", every, integer=True, low=1)
+    every = check_number("every", every, integer=True, low=1, high=2**62)
     pace = _pace(x, w, dt, every, friction, temperature)
     surface = _surface(model, x, w, depth, workers)
     check_seconds("moving one replica", steps * surface.seconds, "take fewer steps", DAY)

@@ -156,6 +156,14 @@ def _settled(x, cell, asks, roll_by):
     return CellRelaxation(y, H, float(energy), forces, ask_stress(y, H), pressure, converged,
                           history)
 
+def _check_volumes(w, H):
+    "Cells whose volume is a number."
+    with np.errstate(over="ignore"):
+        lost = np.abs(H).max(axis=(1, 2), initial=0.0) ** (2 * H.shape[1]) == np.inf
+    if lost.any():
+        raise ValueError(f"width {w[lost][0].tolist()} is so large that the volume of the cell is "
+                         "no number; take a smaller cell")
+
 def _together(found, shape, pressure):
     "Several that were relaxed, as one result."
     B, N, d = shape
@@ -191,6 +199,7 @@ def relax_cell(
     pressure = check_number("pressure", pressure)
     tolerance = check_number("tolerance", tolerance, above=0)
     steps = check_number("steps", steps, integer=True, low=0)
+    _check_volumes(w, H)
     narrow = float(heights(reduced(H)).min()) if len(H) else None
     max_delta = check_number("max_delta", max_delta, above=0, high=narrow)
     roll_by = pressure, tolerance, steps, max_delta, check_flag("cell", cell)
