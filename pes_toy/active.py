@@ -259,7 +259,8 @@ def _run_all(case, missing, workers):
             yield seed, _run(case, seed, ways)
         return
     from joblib import Parallel, delayed
-    pool = Parallel(n_jobs=min(workers, len(missing)), return_as="generator_unordered", batch_size=1)
+    n = min(workers, len(missing))
+    pool = Parallel(n_jobs=n, return_as="generator_unordered", batch_size=1)
     yield from pool(delayed(_job)(case, seed, ways) for seed, ways in missing.items())
 
 def _job(case, seed, ways):

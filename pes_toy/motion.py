@@ -554,7 +554,8 @@ def to_database(self: Trajectory,
     w = self.width[np.nonzero(good)[0]]
     pushes = None
     if check_flag("forces", forces):
-        _, pushes = _surface(_known(self.model), x, w, self.settings["depth"], None).start(wrap(x, w))
+        surface = _surface(_known(self.model), x, w, self.settings["depth"], None)
+        _, pushes = surface.start(wrap(x, w))
     return Database.from_arrays(x, w, self.potential_energy[:, ::every][good], forces=pushes,
                                 depth=self.settings["depth"])
 

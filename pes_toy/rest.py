@@ -73,7 +73,7 @@ class CellRelaxation(Valued, Shown):
     stress: np.ndarray # (d, d), in E_c/R_c^d
     pressure: float # from outside, in E_c/R_c^d
     converged: bool | np.ndarray # are forces, and stress beside the pressure, below the tolerance?
-    history: np.ndarray # (steps + 1, 3) energy, largest force, stress beside the pressure; nan behind
+    history: np.ndarray # (steps + 1, 3) energy, largest force, largest stress; nan behind
 
     @property
     def volume(self) -> float | np.ndarray: # in R_c^d
@@ -88,13 +88,32 @@ class CellRelaxation(Valued, Shown):
         "One or some of several."
         if self.cell.ndim < 3: raise TypeError("this is one configuration, not several")
         chosen = _chosen(rows, len(self.cell), "batch")
-        names = ("positions", "cell", "energy", "forces", "stress", "converged", "history")
-        taken = {name: getattr(self, name)[chosen] for name in names}
         if isinstance(rows, (int, np.integer)):
-            taken = {name: array[0] for name, array in taken.items()}
-            taken["history"] = taken["history"][np.isfinite(taken["history"][:, 1])]
-            taken |= dict(energy=float(taken["energy"]), converged=bool(taken["converged"]))
-        return dataclasses.replace(self, **taken)
+            return self._one(chosen[0])
+        return dataclasses.replace(
+            self,
+            positions=self.positions[chosen],
+            cell=self.cell[chosen],
+            energy=self.energy[chosen],
+            forces=self.forces[chosen],
+            stress=self.stress[chosen],
+            converged=self.converged[chosen],
+            history=self.history[chosen],
+        )
+
+    def _one(self, row):
+        "One of several, as it would have become alone."
+        history = self.history[row]
+        return dataclasses.replace(
+            self,
+            positions=self.positions[row],
+            cell=self.cell[row],
+            energy=float(self.energy[row]),
+            forces=self.forces[row],
+            stress=self.stress[row],
+            converged=bool(self.converged[row]),
+            history=history[np.isfinite(history[:, 1])],
+        )
 
     def rows(self):
         "What is worth knowing, as pairs."
@@ -114,9 +133,8 @@ class CellRelaxation(Valued, Shown):
         rows = [("configurations", f"{B:,} of {N} particles in {d}-D"),
                 ("at rest", f"{np.sum(self.converged):,} of {B:,}")]
         if not B: return rows
-        for name, values, unit in (("energy per particle", self.energy, "E_c"),
-                                   ("volume per particle", self.volume, "R_c^d")):
-            rows.append((name, f"{values.min():.6g} to {values.max():.6g} {unit}"))
+        rows.append(("energy per particle", _range(self.energy) + " E_c"))
+        rows.append(("volume per particle", _range(self.volume) + " R_c^d"))
         rows.append(("largest force", f"{np.abs(self.forces).max():.1e} E_c/R_c"))
         rows.append(("largest stress", f"{np.abs(beside).max():.1e} E_c/R_c^d"))
         return rows
@@ -136,6 +154,11 @@ class CellRelaxation(Valued, Shown):
         ax.set(xlabel="step", ylabel="largest entry")
         ax.legend()
         return ax
+
+# %% ../nbs/13a_rest.ipynb #0125f8315
+def _range(values):
+    "From the lowest to the highest."
+    return f"{values.min():.6g} to {values.max():.6g}"
 
 # %% ../nbs/13a_rest.ipynb #700366b5c
 def _settled(x, cell, asks, roll_by):
@@ -158,8 +181,10 @@ def _settled(x, cell, asks, roll_by):
 
 def _check_volumes(w, H):
     "Cells whose volume is a number."
+    longest = np.abs(H).max(axis=(1, 2), initial=0.0)
     with np.errstate(over="ignore"):
-        lost = np.abs(H).max(axis=(1, 2), initial=0.0) ** (2 * H.shape[1]) == np.inf
+        squared = longest ** (2 * H.shape[1])
+    lost = np.isinf(squared)
     if lost.any():
         raise ValueError(f"width {w[lost][0].tolist()} is so large that the volume of the cell is "
                          "no number; take a smaller cell")
@@ -171,13 +196,20 @@ def _together(found, shape, pressure):
     history = np.full((B, longest, 3), np.nan)
     for row, one in zip(history, found):
         row[:len(one.history)] = one.history
-    shapes = dict(positions=(N, d), cell=(d, d), energy=(), forces=(N, d), stress=(d, d),
-                  converged=())
-    columns = {}
-    for name, each in shapes.items():
-        kind = bool if name == "converged" else float
-        columns[name] = np.array([getattr(one, name) for one in found], kind).reshape(B, *each)
-    return CellRelaxation(**columns, pressure=pressure, history=history)
+
+    def column(name, *each):
+        values = [getattr(one, name) for one in found]
+        return np.array(values).reshape(B, *each)
+    return CellRelaxation(
+        positions=column("positions", N, d),
+        cell=column("cell", d, d),
+        energy=column("energy"),
+        forces=column("forces", N, d),
+        stress=column("stress", d, d),
+        pressure=pressure,
+        converged=column("converged").astype(bool),
+        history=history,
+    )
 
 # %% ../nbs/13a_rest.ipynb #b76618e32
 def relax_cell(

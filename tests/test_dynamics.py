@@ -242,8 +242,9 @@ def test_files_that_are_wrong(tmp_path):
         kept[:0].save(tmp_path / "a.parquet")
     path = kept.save(tmp_path / "moved.parquet")
     table, header = read_table(path)
-    for change in (dict(schema=4), dict(shape=[2, 9, 4, 2]), dict(settings={}), dict(model={"x": 1}),
-                   dict(model={"potential": {"type": "Unheard"}}), dict(shape=None)):
+    unheard = {"potential": {"type": "Unheard"}}
+    for change in (dict(schema=4), dict(shape=[2, 9, 4, 2]), dict(settings={}),
+                   dict(model={"x": 1}), dict(model=unheard), dict(shape=None)):
         write_table(path, columns_of(table), {**header, **change})
         with pytest.raises(ValueError, match="moved.parquet.*update"):
             pt.load(path)
