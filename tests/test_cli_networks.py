@@ -319,7 +319,7 @@ def test_labels_by_other_names(outside, monkeypatch, capsys):
     ("train all.xyz a.npz --energy-key nothing", "nothing"),
     ("train all.xyz a.npz --length 0", "length"),
     ("train all.xyz a.npz --inputs symmetry --stress-weight 1", "stress"),
-    ("train all.xyz a.npz --inputs proximity", "particles"),
+    ("train all.xyz a.npz --inputs proximity", "unlike structures"),
     ("train all.xyz a.csv", "a.csv"),
     ("predict net.npz cut.xyz a.xyz", "cut.xyz"),
     ("predict net.npz two.xyz a.xyz", "C"),
