@@ -219,9 +219,13 @@ def draw(self: StructuresView, figure) -> list:
     points, drawn = panels(figure, self.places, self.labels)
     found = self.compute()
     _draw_points(points, found["points"], self.groups, self.show)
-    units, d = self.structures.units, self.structures.dimension
-    across, up = (f"{name} ({unit_label(units, what, d)})" for name, what in AXES[self.show])
-    points.set(xlabel=across, ylabel=up)
+    some = self.structures
+    labels = []
+    for name, what in AXES[self.show]:
+        unit = unit_label(some.units, what, some.dimension)
+        labels.append(f"{name} ({unit})")
+    points.set_xlabel(labels[0])
+    points.set_ylabel(labels[1])
     self._mark(points, found)
     one = found["structure"]
     draw_structure(drawn, one.positions, one.cell, one.forces, self.angle)
@@ -242,9 +246,18 @@ def _mark(self: StructuresView, ax, found):
 
 # %% ../nbs/09g_structure_views.ipynb #56c359b71
 AXES = dict(
-    volume=(("volume per particle", "volume"), ("energy per particle", "energy")),
-    energy=(("true energy", "energy"), ("predicted", "energy")),
-    forces=(("true force", "forces"), ("predicted", "forces")),
+    volume=[
+        ("volume per particle", "volume"),
+        ("energy per particle", "energy"),
+    ],
+    energy=[
+        ("true energy", "energy"),
+        ("predicted", "energy"),
+    ],
+    forces=[
+        ("true force", "forces"),
+        ("predicted", "forces"),
+    ],
 ) # what is shown, how its axes are called, and in whose unit
 
 def _draw_points(ax, found, groups, show):
