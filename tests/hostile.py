@@ -103,6 +103,9 @@ def of_structures(some, potential):
         "rows of structures": Target(some.__getitem__, dict(rows=slice(0, 2)), ("row",),
                                      errors=(IndexError,)),
         "concat structures": Target(pt.concat, dict(databases=[some, some])),
+        "train_last_layer": Target(_quietly(pt.train_last_layer), dict(
+            structures=some, spec=pt.TrainingSpec.recommended(hidden=(3,)), slope=0.3,
+            ridge=1e-6)),
     }
 
 
