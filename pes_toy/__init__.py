@@ -73,6 +73,7 @@ _homes = {
     "networks": ["Network", "sample_network"],
     "training": ["TrainingSpec", "DivergedError"],
     "streamed": ["train"],
+    "unlike": ["train_last_layer"],
     "scores": ["Scores", "score", "BaselineSpec", "Baseline", "fit_baseline", "Average"],
     "experiments": ["Experiment", "run_experiment", "vary"],
     "sweeps": ["Sweep", "sweep"],

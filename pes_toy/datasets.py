@@ -17,9 +17,10 @@ import numpy as np
 from fastcore.basics import patch
 from .base.checks import check_number, random_numbers
 from .base.files import UpdateError, digest_of, from_json, read_text, whole_file
+from .base.limits import check_memory
 from .base.show import html_table
 from .base.streaming import quantiles_of
-from .base.tables import GROUP, columns_of
+from .base.tables import GROUP, bits_of_row, columns_of
 from .database import _QUANTILES, Database, load_file, with_derivatives
 from .layouts import in_shape, stored_spec
 from .specification import DatabaseSpec, own_values
@@ -286,6 +287,10 @@ def __getitem__(
     "Some rows, as a database."
     rows = self._numbers(rows)
     if not len(rows): return self[:1][:0]
+    each = sum(bits_of_row(column) for column in self.arrow.schema) / 8
+    check_memory(f"{len(rows):,} rows of {str(self.folder)!r}", 2 * each * len(rows),
+                 "take fewer rows; chunks() and windows(rng) walk through all of them, as train "
+                 "and statistics do")
     chunk_of = np.searchsorted(self.ends, rows, side="right")
     order = np.argsort(chunk_of, kind="stable")
     numbers, starts = np.unique(chunk_of[order], return_index=True)
@@ -429,7 +434,7 @@ def check(self: Dataset) -> Dataset: # the same
 def load(
     path, # a file as of chapter 5a, .parquet or .json, or a folder with a dataset
     potential: object = None, # of your own, that it was made with; files cannot hold it
-): # a Database, or Structures, in memory from a file; a Dataset on disk from a folder
+): # a Database, Structures or a Trajectory from a file; a Dataset on disk from a folder
     "Read a database. ValueError for one that is foreign, damaged, cut short or not complete."
     if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():
         return Dataset(path, potential)

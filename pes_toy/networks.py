@@ -179,7 +179,8 @@ def rows(self: Network):
     known = self.about
     if "trained_on" in known:
         epochs = len(self.history.get("loss", []))
-        said.append(("trained on", f"{known['trained_on']:,} configurations for {epochs} epochs, "
+        how = ", solved" if known.get("ended") == "solved" else f" for {epochs} epochs"
+        said.append(("trained on", f"{known['trained_on']:,} configurations{how}, "
                                    f"{known['seconds']:.1f} s"))
     if "validation_mae" in known:
         rms = known["validation_rmse"]

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 import numpy as np
 from fastcore.basics import patch
+from .base.checks import check_number
 from .base.jobs import progress_bar
 from .base.limits import check_memory
 from .beginnings import check_start, scaling_of
@@ -18,7 +19,7 @@ from .engine.ragged import RaggedData, Steps
 from .engine.shapes import volumes
 from .engine.sparse import (
     Slopes, compact_cells, empty_slopes, neighbour_counts, symmetry_slopes, table_of)
-from .engine.twice import Twice, first_layers
+from .engine.twice import Twice, activation_twice, first_layers
 from .networks import Network, apply_transform, transform_slope
 from .structures import Structures
 from .symmetry_functions import SymmetryFunctions
@@ -26,7 +27,8 @@ from .training import (
     Plateau, TrainingSpec, _check_finite, _progress, check_labels, learning_rates)
 
 # %% auto #0
-__all__ = ['PIECE', 'plain_loss', 'split_structures', 'train_structures']
+__all__ = ['PIECE', 'WIDEST', 'TOGETHER', 'plain_loss', 'split_structures', 'train_structures', 'random_layer', 'neurons_of',
+           'train_last_layer']
 
 # %% ../nbs/14a_unlike.ipynb #661714b12
 def plain_loss(
@@ -299,3 +301,128 @@ def _facts(structures):
     ends = dict(counts=structures.counts, volumes=structures.volume, energies=structures.energy)
     found = {name: [a.min().item(), a.max().item()] for name, a in ends.items()}
     return {**found, "units": dict(structures.units)}
+
+# %% ../nbs/14a_unlike.ipynb #060ece81b
+WIDEST = 2.0 # bias of a random layer
+
+def random_layer(
+    n_inputs: int, # K
+    neurons: int, # D
+    slope: float, # about how much varies what enters a neuron, if inputs vary by 1
+    seed: int, # of the weights
+) -> tuple[np.ndarray, np.ndarray]: # W (K, D), b (D,)
+    "A hidden layer that nobody trains."
+    rng = np.random.default_rng([seed, 4])
+    W = rng.normal(0, slope / np.sqrt(n_inputs), (n_inputs, neurons))
+    return W, rng.uniform(-WIDEST, WIDEST, neurons)
+
+def neurons_of(
+    structure: Structures, # a single one
+    spec: TrainingSpec, # its inputs, transform, activation and force weight
+    scaling: tuple, # shift and scale (K,) of the inputs
+    layer: tuple, # W (K, D), b (D,)
+) -> tuple: # (D,) mean of each neuron, (N d, D) force by each; None where it has no weight
+    "What each neuron of a hidden layer adds to the energy per particle and to the forces."
+    W, b = layer
+    values = structure.inputs(spec.descriptor)
+    scaled = apply_transform(values, spec.transform, *scaling)
+    a, bent, _ = activation_twice(spec.activation, scaled @ W + b)
+    if not spec.force_weight: return a.mean(axis=0), None
+    stretch = transform_slope(values, spec.transform, scaling[1])
+    slopes = spec.descriptor.sparse_slopes(structure, stretch, dtype=np.float64)
+    forces = np.zeros((len(values), structure.dimension, len(b)))
+    for first in range(0, len(values), TOGETHER):
+        some = range(first, min(first + TOGETHER, len(values)))
+        near, table = _table_of_some(slopes, some)
+        bends = (bent[some.start:some.stop, None] * W).reshape(-1, len(b))
+        forces[near] -= (table.T @ bends).reshape(len(near), *forces.shape[1:])
+    return a.mean(axis=0), forces.reshape(-1, len(b))
+
+TOGETHER = 16 # particles whose forces are found by one product of matrices
+
+def _table_of_some(slopes, some):
+    "Who is near some particles, and derivatives of all their inputs (n K, near d) by them."
+    K, d, _ = slopes.shape
+    whom = [slopes.who[slopes.first[i]:slopes.first[i + 1]] for i in some]
+    near = np.unique(np.concatenate(whom))
+    table = np.zeros((len(whom), K, len(near), d))
+    for one, i, who in zip(table, some, whom):
+        known = table_of.py_func(slopes, i).reshape(K, -1, d)
+        for n, j in enumerate(np.searchsorted(near, who)): # images of one particle add up
+            one[:, j] += known[:, n]
+    return near, table.reshape(len(whom) * K, -1)
+
+# %% ../nbs/14a_unlike.ipynb #52e91c0c1
+def train_last_layer(
+    structures: Structures, # with forces if spec.force_weight is above 0
+    spec: TrainingSpec, # inputs, transform, one hidden layer, activation, force weight and seed
+    *,
+    slope: float = 1 / 3, # of the random hidden layer
+    ridge: float = 1e-8, # of the last layer, over the mean square of the columns
+    progress: bool = True, # show a progress bar
+) -> Network:
+    "A network with a random hidden layer; least squares of energies and forces give the last one."
+    if not isinstance(structures, Structures):
+        raise TypeError(f"structures must be Structures, got {type(structures).__name__}; make "
+                        "them with pt.read or Structures.from_database")
+    _check_structures(structures, spec)
+    slope = check_number("slope", slope, above=0, high=100)
+    ridge = check_number("ridge", ridge, above=0, high=1)
+    if len(spec.hidden) != 1 or spec.stress_weight:
+        raise ValueError("a last layer is solved behind one hidden layer, of energies and forces; "
+                         f"got hidden={spec.hidden} and stress_weight={spec.stress_weight:g}; set "
+                         "hidden=(1000,) and stress_weight=0")
+    began = time.perf_counter()
+    values = structures.inputs(spec.descriptor)
+    check_memory(f"equations of {spec.hidden[0]:,} neurons", 24.0 * spec.hidden[0]**2,
+                 "take fewer neurons")
+    scaling = scaling_of(values, spec, None)
+    layer = random_layer(values.shape[1], spec.hidden[0], slope, spec.seed)
+    ends = (0.0, 1.0)
+    if spec.standardise_energy:
+        ends = float(structures.energy.mean()), float(structures.energy.std()) or 1.0
+    with progress_bar(len(structures), progress, "structures") as bar:
+        last = _solved(structures, spec, scaling, layer, ridge, ends, bar)
+    usual = int(np.median(structures.counts)), structures.dimension
+    found = Network(spec, [layer, last], *scaling, *ends, *usual)
+    found.about = {"ended": "solved", "trained_on": len(structures),
+                   "seconds": time.perf_counter() - began, **_facts(structures)}
+    return found
+
+def _solved(structures, spec, scaling, layer, ridge, ends, bar):
+    "The last layer (D, 1), and its bias (1,)."
+    D = len(layer[1])
+    left = np.zeros((D, D))
+    right = np.zeros(D)
+    means = []
+    for m in range(len(structures)):
+        one = structures[m:m + 1]
+        mean, forces = neurons_of(one, spec, scaling, layer)
+        means.append(mean)
+        if forces is not None:
+            left += forces.T @ forces
+            right += forces.T @ one.forces.ravel()
+        bar.update(1)
+    if spec.force_weight:
+        weight = spec.force_weight / ((structures.forces**2).sum() or 1.0)
+        left *= weight
+        right *= weight
+    middle = np.mean(means, axis=0)
+    columns = np.array(means) - middle
+    wrong = structures.energy - structures.energy.mean()
+    weight = 1 / ((wrong**2).sum() or 1.0)
+    left += weight * columns.T @ columns
+    right += weight * columns.T @ wrong
+    left[np.diag_indices(D)] += ridge * np.trace(left) / D
+    last = _of_equations(left, right) / ends[1]
+    bias = (structures.energy.mean() - ends[0]) / ends[1] - middle @ last
+    return last[:, None], np.array([bias])
+
+def _of_equations(left, right):
+    "The solution of symmetric equations, or an error that says what to do."
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+    try:
+        return cho_solve(cho_factor(left, overwrite_a=True), right)
+    except LinAlgError:
+        raise ValueError("the neurons are too much alike to be told apart; set a larger ridge") \
+            from None

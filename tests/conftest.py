@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from notebooks import ROOT
+from rare import is_rare
 
 HEADINGS = {  # of the files that come first: what is quick, then what takes longest
     "test_style.py": "The code is readable",
@@ -30,24 +31,10 @@ LONG = [  # these come next: with short files at the end, two processes end toge
 ]
 
 
-RARE = [  # in `make stress`: long, with relatives in `make test`
-    "plain_descent[potential6-3-2-4.0-exact]",
-    "plain_descent[potential8-4-2-4.6-exact]",
-    "plain_descent[potential10-3-2-2.5-exact]",
-    "test_stale_images_through_boxes",
-    "test_experiments_with_a_potential_of_ones_own",
-    "test_training_repeats_in_another_process",
-    "test_examples_of_the_help_run_one_after_another",
-    "test_ctrl_c_is_answered_within_a_second[stale]",
-    "test_the_same_as_on_a_database[huber]",
-    "test_the_same_as_on_a_database[mse]",
-]
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.nodeid.endswith(tuple(RARE)):
+        if is_rare(item):
             item.add_marker("stress")
     order = [*HEADINGS, *LONG]
 

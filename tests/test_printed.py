@@ -86,15 +86,26 @@ def test_examples_of_contributing_run(tmp_path):
     run_alone("\n".join(code), tmp_path)
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
-def test_code_that_a_tutorial_shows_is_complete(path, tmp_path):
-    "The notebook runs elsewhere; here: what it shows needs no name from a hidden cell."
-    script = tmp_path / "shown.py"
-    script.write_text(visible(path), encoding="utf-8")
+def every_name_is_known(code, folder):
+    "No name that another, hidden cell would have to bring."
+    script = folder / "shown.py"
+    script.write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821"]
     checked = subprocess.run([*command, str(script)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.quick
+def test_code_of_the_readme_is_complete(tmp_path):
+    "It runs as the notebook of the front page."
+    every_name_is_known("\n".join(blocks(README, "python")), tmp_path)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_code_that_a_tutorial_shows_is_complete(path, tmp_path):
+    "The notebook itself runs elsewhere."
+    every_name_is_known(visible(path), tmp_path)
 
 
 @pytest.mark.quick

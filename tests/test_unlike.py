@@ -6,6 +6,7 @@ import numpy as np
 import pes_toy as pt
 import pytest
 from pes_toy.engine.optimizers import KINDS
+from pes_toy.unlike import neurons_of, random_layer
 
 RECIPE = pt.TrainingSpec.recommended(hidden=(8, 8), epochs=3, batch_size=4)
 
@@ -115,6 +116,69 @@ def test_a_training_ends_when_it_should():
     wild = dataclasses.replace(RECIPE, optimizer="sgd", loss="mse", learning_rate=1e6, epochs=20)
     with pytest.raises(pt.DivergedError, match="learning_rate"):
         train(structures, wild)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("transform", ["raw", "standardised", "asinh"])
+def test_neurons_make_forces(dimension, transform):
+    "The force of a neuron is minus the slope of its sum over the particles, whatever the cell."
+    rows = some(3, dimension=dimension)
+    spec = dataclasses.replace(RECIPE, transform=transform, hidden=(5,), activation="tanh")
+    values = rows.inputs(spec.descriptor)
+    scaling = values.mean(axis=0), values.std(axis=0) + 0.1
+    layer = random_layer(values.shape[1], 5, 0.5, seed=0)
+    for m in range(3):
+        one = rows[m : m + 1]
+        n = one.positions.size
+        forces = neurons_of(one, spec, scaling, layer)[1]
+        for number in range(n):
+            step = np.zeros(n)
+            step[number] = 1e-5
+            step = step.reshape(one.positions.shape)
+            moved = [dataclasses.replace(one, positions=one.positions + k * step) for k in (1, -1)]
+            up, down = (neurons_of(rows, spec, scaling, layer)[0] for rows in moved)
+            slope = len(one.positions) * (up - down) / 2e-5
+            np.testing.assert_allclose(forces[number], -slope, rtol=1e-5, atol=1e-6)
+
+
+def test_a_last_layer_is_ridge_regression():
+    "Energies alone: the coefficients that the textbook's formula gives."
+    rows = some()
+    spec = dataclasses.replace(RECIPE, hidden=(7,), force_weight=0.0)
+    network = pt.train_last_layer(rows, spec, ridge=1e-6, progress=False)
+    layer = network.weights[0]
+    scaling = network.shift, network.scale
+    found = [neurons_of(rows[m : m + 1], spec, scaling, layer)[0] for m in range(len(rows))]
+    columns = np.array(found) - np.mean(found, axis=0)
+    energies = rows.energy - rows.energy.mean()
+    left = columns.T @ columns
+    left += 1e-6 * np.trace(left) / 7 * np.eye(7)
+    expected = columns @ np.linalg.solve(left, columns.T @ energies) + rows.energy.mean()
+    said = rows.labelled(network, progress=False)
+    np.testing.assert_allclose(said.energy, expected, rtol=1e-7)
+
+
+def test_a_solved_network_is_a_network(tmp_path):
+    rows = some(60)
+    spec = dataclasses.replace(RECIPE, hidden=(40,))
+    network = pt.train_last_layer(rows, spec, progress=False)
+    assert same(network, pt.train_last_layer(rows, spec, progress=False))
+    again = pt.load_network(network.save(tmp_path / "network.npz"))
+    one = rows[0]
+    assert again.predict(one.positions, one.cell) == network.predict(one.positions, one.cell)
+    assert "solved" in str(again)
+
+
+@pytest.mark.parametrize("given, message", [
+    (dict(ridge=0), "ridge must"), (dict(slope=-1.0), "slope must"),
+    (dict(spec=RECIPE), "one hidden layer"), (dict(spec=None), "spec must"),
+    (dict(structures=3), "structures must"),
+    (dict(spec=dataclasses.replace(RECIPE, hidden=(10**6,))), "fewer neurons"),
+])
+def test_what_cannot_be_solved(given, message):
+    good = dict(structures=some(4), spec=dataclasses.replace(RECIPE, hidden=(3,)))
+    with pytest.raises((TypeError, ValueError, MemoryError), match=message):
+        pt.train_last_layer(**{**good, **given}, progress=False)
 
 
 def test_scores_by_group():
