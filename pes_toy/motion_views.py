@@ -10,7 +10,7 @@ from fastcore.basics import patch
 from .engine.shapes import as_matrices
 from .motion import Trajectory
 from .structure_views import draw_structure
-from .views import Control, View, color_key, minus, panels
+from .views import BESIDE, Control, View, color_key, minus, panels
 
 # %% auto #0
 __all__ = ['SHOWN', 'NAMES', 'TrajectoryView']
@@ -26,10 +26,7 @@ class TrajectoryView(View):
     replica: int = 0 # which one
     frame: int = 0 # which of the times that were kept
     angle: float = 30.0 # from which one looks at it, in degrees
-    places = [
-        (0.085, 0.17, 0.47, 0.7),
-        (0.66, 0.17, 0.30, 0.7),
-    ]
+    places = BESIDE
     labels = [
         ("time ($R_c/\\sqrt{E_c}$)", ""),
         ("", ""),

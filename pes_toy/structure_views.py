@@ -10,7 +10,7 @@ import numpy as np
 from fastcore.basics import patch
 from .networks import Predictor
 from .structures import Structures, unit_label
-from .views import Control, View, color_key, minus, panels
+from .views import BESIDE, Control, View, color_key, minus, panels
 
 # %% auto #0
 __all__ = ['TIP', 'EVERY', 'MOST', 'SHOWN', 'AXES', 'projected', 'edges', 'StructuresView', 'draw_structure']
@@ -57,10 +57,7 @@ class StructuresView(View):
     group: str = EVERY # which one
     number: int = 0 # which structure of the group
     angle: float = 30.0 # from which one looks at it, in degrees
-    places = [
-        (0.085, 0.17, 0.47, 0.7),
-        (0.66, 0.17, 0.30, 0.7),
-    ]
+    places = BESIDE
     labels = [
         ("", ""),
         ("", ""),

@@ -12,7 +12,7 @@ from .base.settings import Described
 from .base.show import small_png
 
 # %% auto #0
-__all__ = ['Control', 'control_of', 'panels', 'render', 'minus', 'color_key', 'View']
+__all__ = ['BESIDE', 'Control', 'control_of', 'panels', 'render', 'minus', 'color_key', 'View']
 
 # %% ../nbs/09a_views.ipynb #c7358c7e1
 @dataclass(frozen=True)
@@ -175,6 +175,8 @@ def color_key(
                 transform=ax.transAxes, zorder=9, bbox=behind)
 
 # %% ../nbs/09a_views.ipynb #c5ee315db
+BESIDE = [(0.085, 0.17, 0.47, 0.7), (0.66, 0.17, 0.30, 0.7)] # a wide place, and a square one
+
 class View:
     "Settings, numbers and a picture. A subclass defines controls, compute and draw."
     places = [(0.07, 0.16, 0.9, 0.74)] # of the axes in the picture
