@@ -2,11 +2,10 @@
 
 import re
 from configparser import ConfigParser
-from functools import lru_cache
 from pathlib import Path
 
 import pypandoc
-from docutils.nodes import SkipNode
+from docutils.nodes import SkipNode, math, math_block
 from sphinx.util.logging import getLogger
 
 settings = ConfigParser(delimiters=["="], interpolation=None)
@@ -41,28 +40,62 @@ html_theme_options = {
 html_math_renderer = "mathml"
 
 
-@lru_cache(maxsize=None)
-def mathml(latex):
+known = {}  # LaTeX with its dollars -> MathML
+
+
+def by_pandoc(formulas):
+    "The MathML of each formula, from one call of pandoc: a formula is a paragraph."
     html = pypandoc.convert_text(
-        latex, "html", format="markdown-smart", extra_args=["--mathml", "--wrap=none"]
+        "\n\n".join(formulas),
+        "html",
+        format="markdown-smart",
+        extra_args=["--mathml", "--wrap=none"],
     )
-    if "<math" not in html:
+    return re.findall(r"<p>(.*?)</p>", html, re.DOTALL)
+
+
+def mathml(latex):
+    if latex not in known:
+        (known[latex],) = by_pandoc([latex])
+    if "<math" not in known[latex]:
         getLogger(__name__).warning("pandoc cannot turn this LaTeX into MathML: %s", latex)
-    return html.strip().removeprefix("<p>").removesuffix("</p>")
+    return known[latex]
+
+
+def inline_latex(node):
+    return f"${node.astext().strip()}$"
+
+
+def display_latex(node):
+    latex = re.sub(r"\n\s*\n", "\n", node.astext().strip())
+    return f"$${latex}$$"
 
 
 def inline_math(translator, node):
-    translator.body.append(mathml(f"${node.astext().strip()}$"))
+    translator.body.append(mathml(inline_latex(node)))
     raise SkipNode
 
 
 def display_math(translator, node):
-    latex = re.sub(r"\n\s*\n", "\n", node.astext().strip())
+    latex = display_latex(node)
     tags = " ".join(f"({tag})" for tag in re.findall(r"\\tag\{(.*?)\}", latex))  # pandoc drops them
     translator.body.append(
-        f'<div class="equation">{mathml(f"$${latex}$$")}<span class="tag">{tags}</span></div>'
+        f'<div class="equation">{mathml(latex)}<span class="tag">{tags}</span></div>'
     )
     raise SkipNode
+
+
+def all_math_at_once(app, env):
+    "A call of pandoc takes as long for one formula as for hundreds."
+    formulas = set()
+    for page in env.found_docs:
+        doctree = env.get_doctree(page)
+        formulas.update(inline_latex(node) for node in doctree.findall(math))
+        formulas.update(display_latex(node) for node in doctree.findall(math_block))
+    formulas = sorted(formulas)
+    converted = by_pandoc(formulas)
+    if len(converted) == len(formulas):  # else one by one, so that a warning names the formula
+        known.update(zip(formulas, converted))
 
 
 def moving_figures(app, pagename, templatename, context, doctree):
@@ -73,5 +106,6 @@ def moving_figures(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.connect("env-updated", all_math_at_once)
     app.connect("html-page-context", moving_figures)
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))

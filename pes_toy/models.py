@@ -49,7 +49,7 @@ class Predictor(Shown):
 
     @property
     def _has_inputs(self):
-        "Do energies come of inputs, by the chain rule?"
+        "Do energies come from inputs, by the chain rule?"
         return self.descriptor is not None and type(self).evaluate is Predictor.evaluate
 
     def evaluate(self,

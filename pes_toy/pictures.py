@@ -30,9 +30,10 @@ def plot_judged(
         ax.plot(true[inside].ravel(), guess[inside].ravel(), ".", markersize=4, label=name)
     ends = [true.min(), true.max()]
     ax.plot(ends, ends, color="0.4", linewidth=1)
-    unit = {"energy": "$E_c$", "forces": "$E_c/R_c$"}[what]
+    from pes_toy.structures import unit_label
+    unit = unit_label(structures.units, what, structures.dimension)
     ax.set(xlabel=f"true {what} ({unit})", ylabel=f"predicted ({unit})",
-           title=f"MAE {np.abs(guess - true).mean():.3g}")
+           title=f"MAE {np.abs(guess - true).mean():.3g} {unit}")
     if structures.group is not None:
         ax.legend()
     return ax

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from fastcore.basics import patch
 from .networks import Predictor
-from .structures import Structures
+from .structures import Structures, unit_label
 from .views import Control, View, color_key, minus, panels
 
 # %% auto #0
@@ -219,6 +219,13 @@ def draw(self: StructuresView, figure) -> list:
     points, drawn = panels(figure, self.places, self.labels)
     found = self.compute()
     _draw_points(points, found["points"], self.groups, self.show)
+    some = self.structures
+    labels = []
+    for name, what in AXES[self.show]:
+        unit = unit_label(some.units, what, some.dimension)
+        labels.append(f"{name} ({unit})")
+    points.set_xlabel(labels[0])
+    points.set_ylabel(labels[1])
     self._mark(points, found)
     one = found["structure"]
     draw_structure(drawn, one.positions, one.cell, one.forces, self.angle)
@@ -239,10 +246,19 @@ def _mark(self: StructuresView, ax, found):
 
 # %% ../nbs/09g_structure_views.ipynb #56c359b71
 AXES = dict(
-    volume=("volume per particle ($R_c^d$)", "energy per particle ($E_c$)"),
-    energy=("true energy ($E_c$)", "predicted ($E_c$)"),
-    forces=("true force ($E_c/R_c$)", "predicted ($E_c/R_c$)"),
-) # what is shown, and how its axes are called
+    volume=[
+        ("volume per particle", "volume"),
+        ("energy per particle", "energy"),
+    ],
+    energy=[
+        ("true energy", "energy"),
+        ("predicted", "energy"),
+    ],
+    forces=[
+        ("true force", "forces"),
+        ("predicted", "forces"),
+    ],
+) # what is shown, how its axes are called, and in whose unit
 
 def _draw_points(ax, found, groups, show):
     "Points of each group in its colour, and a line where predictions would be right."
@@ -258,12 +274,11 @@ def _draw_points(ax, found, groups, show):
     else:
         ax.set_title("")
     _draw_key(ax, {kind: colors[kind] for kind in found if kind}, show)
-    ax.set(xlabel=AXES[show][0], ylabel=AXES[show][1])
 
 def _draw_key(ax, colors, show):
-    "What the colours are, where few points lie."
+    "What the colours are: above, or where few points lie."
     if len(colors) > 8: return
-    if show == "volume": return color_key(ax, colors)
+    if show == "volume": return color_key(ax, colors, above=len(colors) < 6)
     for number, (kind, color) in enumerate(colors.items()):
         ax.text(0.97, 0.04 + 0.09 * number, kind, color=color, fontsize=9, ha="right",
                 transform=ax.transAxes, zorder=9)

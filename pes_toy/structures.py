@@ -23,7 +23,7 @@ from .energy import check_potential, energy_and_forces, energy_per_particle
 from .engine.shapes import as_matrices, volumes
 
 # %% auto #0
-__all__ = ['EACH', 'ALL', 'PIECE', 'MOST_GROUPS', 'unit_of', 'Structure', 'Structures']
+__all__ = ['EACH', 'ALL', 'PIECE', 'MOST_GROUPS', 'unit_of', 'Structure', 'Structures', 'unit_label']
 
 # %% ../nbs/14_structures.ipynb #982c1b90b
 def _of_shape(name, value, shape, each):
@@ -534,13 +534,20 @@ def rows(self: Structures):
 _WHAT = dict(energy="energy per particle", volume="volume per particle",
              counts="particles", forces="force component", stress="stress component")
 
+def unit_label(
+    units: dict, # of Structures
+    what: str, # energy, volume, forces or stress
+    d: int, # number of dimensions
+) -> str: # such as (1.54 Angstrom)$^3$
+    "A unit as it stands on the axis of a picture."
+    E, L = units.get("energy", "$E_c$"), units.get("length", "$R_c$")
+    e, l = (f"({text})" if _UNIT.fullmatch(text)[1] else text for text in (E, L))
+    return dict(energy=E, volume=f"{l}$^{d}$", forces=f"{e}/{l}", stress=f"{e}/{l}$^{d}$")[what]
+
 def _axis(structures, what):
     "The name of an axis with its unit."
-    d = structures.dimension
-    E, L = structures.units.get("energy", "$E_c$"), structures.units.get("length", "$R_c$")
-    units = dict(energy=f" ({E})", volume=f" ({L}$^{d}$)", counts="", forces=f" ({E}/{L})",
-                 stress=f" ({E}/{L}$^{d}$)")
-    return _WHAT[what] + units[what]
+    if what == "counts": return _WHAT[what]
+    return f"{_WHAT[what]} ({unit_label(structures.units, what, structures.dimension)})"
 
 @patch
 def plot_energies(

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pes_toy as pt
 import pytest
+from numba.core.errors import NumbaWarning
 from pes_toy.engine import compile as cc
 from pes_toy.engine import potentials as ep
 from pes_toy.engine.compile import for_potential, kernel, specialise
@@ -319,3 +321,12 @@ def test_kernels_of_own_functions_are_not_kept_on_disk():
     for power in (2, 4):
         after, before = relaxed_alone(power)
         assert (after <= before + 1e-12).all() and (after < before).any()
+
+
+def test_what_cannot_be_kept_is_said():
+    "As with NUMBA_OPT=0, whose code holds addresses of this process."
+    library = SimpleNamespace(has_dynamic_globals=True)
+    result = SimpleNamespace(lifted=[], library=library, fndesc=SimpleNamespace(qualname="pair"))
+    files = cc._Implementation(ep.pair_array.py_func)
+    with pytest.warns(NumbaWarning, match="pair.*dynamic globals"):
+        assert not files.check_cachable(result)

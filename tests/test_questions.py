@@ -19,7 +19,6 @@ from pes_toy.thesis.questions import (
     mean_and_error,
     mending_factor,
     plus_minus,
-    rank_correlation,
     student,
     trial,
 )
@@ -106,12 +105,7 @@ def test_intervals_of_students_t():
     assert (coverage(3 * wrong, spread) < np.array(LEVELS) - 0.2).all()
 
 
-def test_ranks_errors_and_kinds():
-    x = np.linspace(0, 3, 50)
-    assert rank_correlation(x, np.exp(x)) == pytest.approx(1)
-    assert rank_correlation(x, -(x**3)) == pytest.approx(-1)
-    rng = np.random.default_rng(1)
-    assert abs(rank_correlation(rng.normal(size=4000), rng.normal(size=4000))) < 0.05
+def test_errors_and_kinds():
     assert effective(np.full(5, 0.2)) == pytest.approx(5)
     assert effective(np.array([1.0, 0, 0])) == pytest.approx(1)
     assert mean_and_error([1.0, 2.0, 3.0]) == pytest.approx((2, 3**-0.5))

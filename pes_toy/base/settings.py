@@ -93,7 +93,7 @@ def _tidy(name, value, limits):
     if limits.flag: return check_flag(name, value)
     if limits.choices:
         if isinstance(value, str) and value not in limits.choices:
-            value = value.lower()
+            value = value.lower() if value.lower() in limits.choices else value
         return check_choice(name, value, limits.choices)
     one = not isinstance(value, (tuple, list)) and getattr(value, "ndim", 0) == 0
     if not limits.several or one: return limits.number(name, value)

@@ -77,6 +77,7 @@ class _Locator(caching._CacheLocator):
     "Tells numba the folder."
     def __init__(self, py_func, py_file):
         self._function = py_func
+        self._py_file = py_file # numba names it when it warns of a function that cannot be kept
 
     @classmethod
     def from_function(cls, py_func, py_file):

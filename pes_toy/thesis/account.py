@@ -62,6 +62,11 @@ class Found(NamedTuple):
     exact: object = None # as it should be; None: there is no difference
     note: str = "" # what else there is to say, with its numbers
 
+    def __repr__(self):
+        thesis, exact = (_written(_plain(value)).strip() for value in self[:2])
+        parts = [f"as published {thesis}", f"exact {exact}", self.note]
+        return "; ".join(part for part in parts if part)
+
 # %% ../../nbs/thesis/00_account.ipynb #21bbceab
 VERDICTS = ("reproduced", "corrected", "not reproduced")
 

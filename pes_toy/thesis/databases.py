@@ -13,10 +13,10 @@ from .account import Found
 __all__ = ['EPOCHS', 'BOND', 'KINDS', 'TABLE_2', 'relaxed', 'highest_energies', 'high_energies_more_common',
            'low_energies_flatter', 'relaxing_helps', 'groups', 'shares', 'four_kinds', 'triangles_and_pairs_merge',
            'diverse_at_forty', 'wanted_energy', 'acceptances', 'table_2_at_2_5', 'table_2_at_5', 'table_2_at_10',
-           'table_2_at_20', 'epochs_for_a_fifth', 'free_particles_accept', 'without_cutoff', 'longer_steps_help',
-           'many_widths', 'most_in_range', 'width_of_the_minimum', 'small_cells_high', 'tends_to_zero',
-           'nothing_below_offset', 'side_of_a_square', 'training_database', 'rows_of_the_database', 'depth_one_relaxes',
-           'any_dimension']
+           'table_2_at_20', 'epochs_for_a_fifth', 'free_particles_accept', 'acceptance_tells', 'cut_removes_outliers',
+           'long_steps_overshoot', 'without_cutoff', 'longer_steps_help', 'many_widths', 'most_in_range',
+           'width_of_the_minimum', 'small_cells_high', 'tends_to_zero', 'nothing_below_offset', 'side_of_a_square',
+           'training_database', 'rows_of_the_database', 'depth_one_relaxes', 'any_dimension']
 
 # %% ../../nbs/thesis/05_databases.ipynb #e78bbe97
 EPOCHS = (30, 50, 100, 200) # of figure 12
@@ -112,9 +112,12 @@ def triangles_and_pairs_merge() -> Found: # bool
     "Do groups of four become more common with more epochs, and triangles and pairs rarer?"
     merge = []
     for protocol in ("thesis", "exact"):
-        few, many = (shares(e, protocol) for e in (40, 300))
-        rarer = many[2, 2] + many[3, 1] + many[2, 1, 1] < few[2, 2] + few[3, 1] + few[2, 1, 1]
-        merge.append(bool(many[4,] > few[4,] and rarer))
+        few = shares(40, protocol)
+        many = shares(300, protocol)
+        smaller = ((3, 1), (2, 2), (2, 1, 1))
+        before = sum(few[kind] for kind in smaller)
+        after = sum(many[kind] for kind in smaller)
+        merge.append(bool(many[4,] > few[4,] and after < before))
     return Found(*merge)
 
 def diverse_at_forty() -> Found: # bool
@@ -180,6 +183,70 @@ def free_particles_accept() -> Found: # per cent
     rates = [pt.relax(x, 50.0, epochs=1, protocol=p, depth=1).acceptance
              for p in ("thesis", "exact")]
     return Found(*[100 * float(rate.mean()) for rate in rates])
+
+def acceptance_tells() -> Found: # bool
+    "Do only particles that have met others accept less in a large space, w = 20 after 40 epochs?"
+    told = []
+    notes = []
+    for protocol in ("thesis", "exact"):
+        alone, met = _acceptances_apart(protocol)
+        told.append(bool(alone > 95 and met < alone - 10))
+        notes.append(f"{alone:.0f} and {met:.0f} % ({protocol})")
+    said = ", ".join(notes)
+    return Found(*told, f"Alone and met: {said}.")
+
+def _acceptances_apart(protocol):
+    "Per cent of moves kept at the end where all are alone, and where some have met."
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 20, (500, 4, 2))
+    r = pt.relax(x, 20.0, epochs=40, protocol=protocol, depth=1)
+    kinds = [groups(one, 20.0) for one in r.positions]
+    apart = np.array([len(kind) == 4 for kind in kinds])
+    rates = 100 * r.acceptance[:, -3:].mean(axis=1)
+    alone = rates[apart].mean()
+    met = rates[~apart].mean()
+    return alone, met
+
+def cut_removes_outliers() -> Found: # bool
+    "Are most of the highest tenth outliers: do they lie above the wanted range of -5 to 0?"
+    outliers = []
+    notes = []
+    for protocol in ("thesis", "exact"):
+        share = _share_above_zero(protocol)
+        outliers.append(bool(share > 50))
+        notes.append(f"{share:.0f} % ({protocol})")
+    said = ", ".join(notes)
+    return Found(*outliers, f"Of the highest tenth lie above 0: {said}.")
+
+def _share_above_zero(protocol):
+    "Per cent of the highest tenth of a database, before the cut."
+    spec = pt.DatabaseSpec(n_configurations=2000, keep=1.0)
+    if protocol == "thesis":
+        spec = pt.DatabaseSpec.thesis(n_configurations=2000, keep=1.0)
+    db = pt.generate(spec, progress=False)
+    highest = np.sort(db.energy)[-200:]
+    return 100 * np.mean(highest > 0)
+
+def long_steps_overshoot() -> Found: # bool
+    "Do longer steps end farther above the minimum in a wide cell, w = 10 after 300 epochs?"
+    farther = []
+    notes = []
+    for protocol in ("thesis", "exact"):
+        short = _left_to_gain(0.1, protocol)
+        long = _left_to_gain(0.4, protocol)
+        farther.append(bool(long > 2 * short))
+        notes.append(f"{short:.1g} and {long:.1g} E_c ({protocol})")
+    said = ", ".join(notes)
+    return Found(*farther, f"Left to gain after steps of 0.1 and 0.4: {said}.")
+
+def _left_to_gain(step, protocol):
+    "Median energy above the minimum to which FIRE goes from there."
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 10, (300, 4, 2))
+    r = pt.relax(x, 10.0, epochs=300, max_delta=step, protocol=protocol, depth=1)
+    before = pt.energy_per_particle(r.positions, 10.0)
+    below = pt.relax(r.positions, 10.0, epochs=300, relaxer="fire")
+    return float(np.median(before - below.energy))
 
 def without_cutoff() -> Found: # per cent
     "The same with a potential without built-in convergence (Lennard-Jones)."

@@ -23,11 +23,10 @@ from .twins import Crowd, floor
 __all__ = ['TRIALS', 'EVERY', 'TWO', 'THREE', 'ENDLESS', 'AMOUNTS', 'WAYS', 'SMALL', 'JUDGE', 'OTHER_WORLDS', 'COMMITTEE',
            'JUDGES', 'LEVELS', 'RELAXED', 'MIXED', 'LOWEST', 'TAUGHT', 'BANDS', 'Trial', 'trial', 'compute_trials',
            'mean_and_error', 'plus_minus', 'highest_kept', 'refreshed', 'with_much_data', 'relaxed_by', 'effective',
-           'ways_to_relax', 'taught_by_ways', 'committee', 'student', 'coverage', 'mending_factor', 'rank_correlation',
-           'lines_through', 'slopes', 'slopes_by_database', 'depth_for_a_per_cent', 'convergence_saves',
-           'epochs_raise_acceptance', 'certain_kinds_prevail', 'most_diverse_at_a_fifth', 'scales_better',
-           'convergence_hinders', 'larger_networks', 'adaptive_rate', 'several_networks', 'without_convergence',
-           'another_relaxer']
+           'ways_to_relax', 'taught_by_ways', 'committee', 'student', 'coverage', 'mending_factor', 'lines_through',
+           'slopes', 'slopes_by_database', 'depth_for_a_per_cent', 'convergence_saves', 'epochs_raise_acceptance',
+           'certain_kinds_prevail', 'most_diverse_at_a_fifth', 'scales_better', 'convergence_hinders',
+           'larger_networks', 'adaptive_rate', 'several_networks', 'without_convergence', 'another_relaxer']
 
 # %% ../../nbs/thesis/08_questions.ipynb #3a368cc9
 class Trial(NamedTuple):
@@ -359,14 +358,6 @@ def mending_factor(
     "The factor that makes the intervals of 68 % right."
     ratio = np.abs(wrong) / np.asarray(spread) * np.sqrt(5)
     return float(np.quantile(ratio, 0.68) / student(0.68))
-
-def rank_correlation(
-    a: np.ndarray, # (M,)
-    b: np.ndarray, # (M,)
-) -> float:
-    "Spearman's: the correlation of the ranks."
-    ranks = [np.argsort(np.argsort(one)) for one in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
 
 # %% ../../nbs/thesis/08_questions.ipynb #a05d5cd4
 RELAXED = pt.DatabaseSpec(n_configurations=10_000)
