@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
-from .base.checks import check_choice, check_number
+from .base.checks import check_choice, check_flag, check_number
 from .base.files import digest_of, from_json, read_text, whole_file
 from .base.jobs import progress_bar
 from .base.show import Valued, axes_or_new
 from .committee import Committee, train_committee
 from .database import Database
-from .energy import energy_and_forces
+from .energy import check_potential, energy_and_forces
 from .experiments import FRESH
 from .generation import generate_in_memory
 from .motion import dynamics
@@ -190,8 +190,9 @@ def active_learning(
     progress: bool = True, # show a progress bar
 ) -> LearningCurves:
     "Learning curves of several ways to choose what is labelled."
-    seeds = check_number("seeds", seeds, integer=True, low=1)
+    seeds = check_number("seeds", seeds, integer=True, low=1, high=MOST)
     workers = check_number("workers", workers, integer=True, low=1)
+    compute = check_flag("compute", compute)
     case = _checked_case(pool, training, judges, plan, oracle)
     ways = _checked_strategies(strategies)
     kept = Store(store)
@@ -258,7 +259,8 @@ def _run_all(case, missing, workers):
             yield seed, _run(case, seed, ways)
         return
     from joblib import Parallel, delayed
-    pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    n = min(workers, len(missing))
+    pool = Parallel(n_jobs=n, return_as="generator_unordered", batch_size=1)
     yield from pool(delayed(_job)(case, seed, ways) for seed, ways in missing.items())
 
 def _job(case, seed, ways):
@@ -291,7 +293,10 @@ def _made(judge):
     if isinstance(judge, DatabaseSpec):
         found = generate_in_memory(judge, progress=False)
         return found.with_forces() if judge.protocol == "exact" else found
-    return judge()
+    found = judge()
+    if not isinstance(found, Database):
+        raise TypeError(f"a function among the judges must make a Database, got {found!r}")
+    return found
 
 # %% ../nbs/16a_active.ipynb #c2af80296
 def _checked_case(pool, training, judges, plan, oracle):
@@ -302,13 +307,27 @@ def _checked_case(pool, training, judges, plan, oracle):
     if not isinstance(training, (TrainingSpec, BaselineSpec)):
         raise TypeError(f"training must be a TrainingSpec or a BaselineSpec, got {training!r}")
     judges = _checked_judges(judges, pool)
+    if oracle is not None:
+        _checked_oracle(oracle)
     return _Case(pool, training, judges, _checked_plan(plan, pool), oracle)
 
+MOST = 10_000 # repetitions, or members of a committee
+
+def _checked_oracle(oracle):
+    "A potential."
+    try:
+        check_potential(oracle)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"oracle is no potential that labels candidates: {error}") from None
+
 def _checked_plan(plan, pool):
-    "A plan that the candidates suffice for."
+    "A plan that the candidates suffice for, in plain numbers."
     if not isinstance(plan, Plan): raise TypeError(f"plan must be a Plan, got {plan!r}")
+    numbers = {}
     for name, low in (("start", 10), ("batch", 1), ("rounds", 1), ("members", 2)):
-        check_number(name, getattr(plan, name), integer=True, low=low)
+        most = MOST if name == "members" else None
+        numbers[name] = check_number(name, getattr(plan, name), integer=True, low=low, high=most)
+    plan = Plan(**numbers)
     wanted = plan.start + plan.batch * plan.rounds
     n = pool.n_configurations if isinstance(pool, DatabaseSpec) else len(pool)
     if n < wanted:
@@ -326,6 +345,8 @@ def _checked_judges(judges, pool):
     if not isinstance(judges, dict) or not judges:
         raise TypeError(f"judges must be a dictionary name -> Database, got {judges!r}")
     for judge in judges.values():
+        if isinstance(judge, Database) and not len(judge):
+            raise ValueError("judges must hold configurations, one of them is empty")
         if not isinstance(judge, (Database, DatabaseSpec)) and not callable(judge):
             raise TypeError("a judge must be a Database, a DatabaseSpec or a function that makes "
                             f"a Database, got {judge!r}")
@@ -333,10 +354,14 @@ def _checked_judges(judges, pool):
 
 def _checked_strategies(strategies):
     "Functions by name."
+    given = [strategies] if isinstance(strategies, str) or callable(strategies) else strategies
+    if not isinstance(given, (list, tuple, dict)):
+        raise TypeError("strategies must be names, or functions of (Round, n), in a list, got "
+                        f"{strategies!r}")
     found = {}
-    for one in [strategies] if isinstance(strategies, str) else strategies:
+    for one in given:
         if callable(one):
-            found[one.__name__] = one
+            found[getattr(one, "__name__", repr(one))] = one
         else:
             found[one] = STRATEGIES[check_choice("strategies", one, STRATEGIES)]
     if not found: raise ValueError("strategies is empty; name some of " + ", ".join(STRATEGIES))
@@ -412,6 +437,10 @@ class LearningCurves(Valued):
     ): # a pandas DataFrame of text
         "After the last round: mean over the seeds, and the ratio to another strategy."
         import pandas as pd
+        check_choice("judge", judge, self.errors)
+        columns = [columns] if isinstance(columns, str) else columns
+        for column in columns:
+            check_choice("column", column, COLUMNS)
         rows = {}
         for name in self.strategies:
             rows[name] = {}

@@ -19,8 +19,8 @@ from .base.terminal import Terminated, saved, streams, terminable
 from .options import add_option, add_settings, numbers_in, spec_of, typed
 from .outside import add_reading, convert, is_foreign, opened, predict_structures, tell
 from .pictures import (
-    database_pictures, draw, is_committee, is_dataset, is_structures, network_pictures,
-    structure_pictures)
+    database_pictures, draw, is_committee, is_dataset, is_structures, is_trajectory,
+    network_pictures, structure_pictures, trajectory_pictures)
 
 # %% auto #0
 __all__ = ['main']
@@ -100,7 +100,12 @@ def _convert(args):
 def _info(args):
     "pes_toy info FILE"
     folder = _folder(args.pictures)
-    db = opened(args.file, args)
+    db = opened(args.file, args, trajectories=True)
+    if is_trajectory(db):
+        print(repr(db))
+        if folder:
+            draw(trajectory_pictures(db), folder, db.settings)
+        return
     if is_structures(db):
         tell(db)
         if folder:
@@ -310,8 +315,8 @@ def _generate_options(make):
     _add_quiet(make)
 
 def _info_options(info):
-    info.add_argument("file", help="a .parquet or .json database, the folder of a dataset, or "
-                      "structures: .parquet, .xyz, ...")
+    info.add_argument("file", help="a .parquet or .json database, the folder of a dataset, a "
+                      "trajectory, or structures: .parquet, .xyz, ...")
     info.add_argument("--pictures", metavar="FOLDER",
                       help="write histogram, percentiles and a gallery as PNG files")
     add_reading(info)

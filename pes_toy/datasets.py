@@ -17,16 +17,17 @@ import numpy as np
 from fastcore.basics import patch
 from .base.checks import check_number, random_numbers
 from .base.files import UpdateError, digest_of, from_json, read_text, whole_file
+from .base.limits import check_memory
 from .base.show import html_table
 from .base.streaming import quantiles_of
-from .base.tables import GROUP, columns_of
+from .base.tables import GROUP, bits_of_row, columns_of
 from .database import _QUANTILES, Database, load_file, with_derivatives
 from .layouts import in_shape, stored_spec
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
-__all__ = ['SCHEMA', 'MANIFEST', 'Manifest', 'file_digest', 'write_manifest', 'read_manifest', 'chunk_name', 'write_chunk',
-           'read_chunk', 'Dataset', 'load']
+__all__ = ['SCHEMA', 'MANIFEST', 'LARGEST', 'MEGABYTES', 'SECONDS', 'Manifest', 'file_digest', 'is_as_written', 'write_manifest',
+           'read_manifest', 'chunk_name', 'write_chunk', 'read_chunk', 'Dataset', 'load', 'usual_chunk', 'bytes_each']
 
 # %% ../nbs/05c_datasets.ipynb #35125e06
 SCHEMA = 1 # of the manifest
@@ -55,6 +56,15 @@ def file_digest(
 ) -> str: # 64 hexadecimal digits
     "SHA-256 of all its bytes."
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+def is_as_written(
+    path: Path, # of a file
+    size: int, # in bytes, when it was written
+    digest: str, # then
+) -> bool:
+    "Is a file as it was written?"
+    if not path.is_file() or path.stat().st_size != size: return False
+    return file_digest(path) == digest
 
 # %% ../nbs/05c_datasets.ipynb #4d60c374
 def write_manifest(
@@ -277,6 +287,10 @@ def __getitem__(
     "Some rows, as a database."
     rows = self._numbers(rows)
     if not len(rows): return self[:1][:0]
+    each = sum(bits_of_row(column) for column in self.arrow.schema) / 8
+    check_memory(f"{len(rows):,} rows of {str(self.folder)!r}", 2 * each * len(rows),
+                 "take fewer rows; chunks() and windows(rng) walk through all of them, as train "
+                 "and statistics do")
     chunk_of = np.searchsorted(self.ends, rows, side="right")
     order = np.argsort(chunk_of, kind="stable")
     numbers, starts = np.unique(chunk_of[order], return_index=True)
@@ -420,8 +434,29 @@ def check(self: Dataset) -> Dataset: # the same
 def load(
     path, # a file as of chapter 5a, .parquet or .json, or a folder with a dataset
     potential: object = None, # of your own, that it was made with; files cannot hold it
-): # a Database, or Structures, in memory from a file; a Dataset on disk from a folder
+): # a Database, Structures or a Trajectory from a file; a Dataset on disk from a folder
     "Read a database. ValueError for one that is foreign, damaged, cut short or not complete."
     if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():
         return Dataset(path, potential)
     return load_file(path, potential)
+
+# %% ../nbs/05c_datasets.ipynb #2c977e56
+LARGEST = 65_536 # configurations of a chunk
+MEGABYTES = 32 # of a chunk
+SECONDS = 30.0 # for a chunk: what a crash may cost
+
+def usual_chunk(
+    spec: DatabaseSpec, # what to make
+    seconds_each: float, # for a configuration
+) -> int: # configurations that are drawn for a chunk
+    "As many as fit into 32 MB and are made within half a minute."
+    fitting = MEGABYTES * 1e6 / bytes_each(spec)
+    return int(max(1, min(LARGEST, fitting, max(16, SECONDS / seconds_each))))
+
+def bytes_each(
+    spec: DatabaseSpec, # what to make
+) -> int: # in memory; random numbers do not get smaller on disk
+    "Bytes of a configuration."
+    numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6
+    numbers += spec.stress * spec.dimension**2
+    return 8 * numbers

@@ -7,35 +7,41 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
-from .base.checks import check_configurations, check_number, check_numbers
+from .base.checks import check_configurations, check_flag, check_number, check_numbers
 from .base.files import whole_file
 from .base.jobs import in_threads, progress_bar
 from .base.limits import DAY, check_memory, check_seconds
+from .base.registry import FILES
 from .base.show import Shown, Valued, axes_or_new
-from .database import Database
+from .base.tables import write_table
+from .database import Database, _chosen
 from .elasticity import stress
 from .energy import check_potential, forces
 from .engine.potentials import interaction_of
 from .engine.shapes import as_matrices, heights, reduced, volumes
 from .engine.sums import (
-    check_size, depths, evaluate, groups_of, is_boxed, seconds_of, ways_for)
+    check_size, depths, evaluate, groups_of, is_boxed, moving_kernel, seconds_of, ways_for)
 from pes_toy.engine.verlet import (
-    Kept, Pace, Replicas, begin_step, draw_velocities, end_step, first_normals, move_for,
+    Kept, Pace, Replicas, begin_step, draw_velocities, end_step, first_normals, move,
     seed_replicas)
 from .lattice import cells, wrap
-from .networks import Predictor
+from .layouts import LATEST, check_path, versions
+from .models import Predictor, load_network
 from .observables import Displacement, Mean, PairDistribution, mean_with_error
 from .observables import mean_square_displacement as displacement_of
 from .observables import pair_distribution as distribution_of
 from .potentials import ModifiedLennardJones
+from .specification import _potential_from_dict, _potential_to_dict
 
 # %% auto #0
-__all__ = ['DYNAMICS', 'SECONDS', 'plain_dynamics', 'Trajectory', 'asked', 'dynamics', 'Animation']
+__all__ = ['DYNAMICS', 'SECONDS', 'KIND', 'WORDS', 'plain_dynamics', 'Trajectory', 'asked', 'dynamics', 'Animation']
 
 # %% ../nbs/15_motion.ipynb #c5f759d06
 DYNAMICS = 1 << 42 # the share from which dynamics takes its random streams
@@ -83,7 +89,7 @@ class Trajectory(Valued, Shown):
     failed: np.ndarray # (M,) the step at which a replica ended; -1: none. nan from there on
     bath: np.ndarray | None # (M,) temperature of the bath, in E_c; None: there was none
     settings: dict # steps, dt, every, friction, seed, depth
-    model: object # whose surface it is: a potential, or a Predictor
+    model: object # whose surface it is: a potential, or a Predictor; None: no file could hold it
 
     def __len__(self):
         return len(self.positions)
@@ -145,7 +151,7 @@ def __getitem__(self: Trajectory,
     replicas: int | slice | np.ndarray, # which
 ) -> Trajectory: # of these
     "Some of the replicas."
-    which = np.atleast_1d(np.arange(len(self))[replicas])
+    which = _chosen(replicas, len(self), "trajectory")
     columns = ("positions", "velocities", "potential_energy", "width", "failed", "bath")
     chosen = {name: getattr(self, name) for name in columns}
     chosen = {name: None if value is None else value[which] for name, value in chosen.items()}
@@ -196,7 +202,7 @@ class _OfPotential:
     def advance(self, them, kept, pace):
         "Makes the steps of `pace`."
         N, d = them.x.shape[1:]
-        run = move_for(self.potential, self.way.lists)
+        run = moving_kernel(move, self.potential, self.way.lists)
         u = interaction_of(self.potential)
         each = self.seconds * (pace.steps[1] - pace.steps[0])
         for these, around, lengths in groups_of(self.way, self.w, self.depths, d, False):
@@ -259,7 +265,7 @@ def _pace(x, w, dt, every, friction, temperature):
     if temperature is not None:
         bath = _bath(temperature, M)
     matrices = as_matrices(w, d)
-    narrowest = heights(matrices).min(axis=1) if M else np.empty(0)
+    narrowest = heights(matrices).min(axis=1) if M and w.ndim > 1 else w
     longest = np.minimum(LONGEST, narrowest / 2)
     both = np.stack([matrices, np.linalg.inv(matrices)])
     return Pace(dt, (0, 0), every, friction, bath, longest, both)
@@ -326,7 +332,7 @@ def dynamics(
     x, w, _ = check_configurations(positions, width, cells=True)
     steps = check_number("steps", steps, integer=True, low=1)
     every = max(1, steps // 1000) if every is None else every
-    every = check_number("every", every, integer=True, low=1)
+    every = check_number("every", every, integer=True, low=1, high=2**62)
     pace = _pace(x, w, dt, every, friction, temperature)
     surface = _surface(model, x, w, depth, workers)
     check_seconds("moving one replica", steps * surface.seconds, "take fewer steps", DAY)
@@ -335,7 +341,7 @@ def dynamics(
     kept = _room(them, steps, every)
     _move(surface, them, kept, pace, steps, progress)
     said = dict(steps=steps, dt=pace.dt, every=every, friction=pace.friction, seed=int(seed),
-                depth=depth)
+                depth=None if depth is None else int(depth))
     times = pace.dt * every * np.arange(kept.energy.shape[1])
     bath = None if temperature is None else pace.temperature
     return Trajectory(times, *kept, w, them.failed, bath, said, model)
@@ -365,8 +371,8 @@ def plot_energy(self: Trajectory,
     ax=None, # matplotlib Axes; None: a new figure
 ): # the Axes
     "Potential, kinetic and total energy of one replica."
-    ax = axes_or_new(ax, (5, 3))
     replica = check_number("replica", replica, integer=True, low=0, high=len(self) - 1)
+    ax = axes_or_new(ax, (5, 3))
     ax.plot(self.time, self.potential_energy[replica], label="potential", linewidth=0.8)
     ax.plot(self.time, self.kinetic_energy[replica], label="kinetic", linewidth=0.8)
     ax.plot(self.time, self.total_energy[replica], label="total", color="0.2")
@@ -432,7 +438,7 @@ def animate(self: Trajectory,
     "A replica as it moves, as a GIF."
     replica = check_number("replica", replica, integer=True, low=0, high=len(self) - 1)
     frames = check_number("frames", frames, integer=True, low=1, high=1000)
-    seconds = check_number("seconds", seconds, above=0)
+    seconds = check_number("seconds", seconds, above=0, high=3600)
     if self.positions.shape[3] < 2:
         raise ValueError("positions must have at least two dimensions to be animated, got 1")
     good = np.flatnonzero(np.isfinite(self.potential_energy[replica]))
@@ -487,10 +493,18 @@ def pressure(self: Trajectory) -> np.ndarray:
     found = np.full((M, K), np.nan)
     if not good.any(): return found
     w = self.width[np.nonzero(good)[0]]
-    from_forces = stress(self.positions[good], w, self.model, depth=self.settings["depth"])
+    from_forces = stress(self.positions[good], w, _known(self.model), depth=self.settings["depth"])
     moving = 2 * N * self.kinetic_energy[good] / volumes(w, d)
     found[good] = (moving - np.trace(from_forces, axis1=1, axis2=2)) / d
     return found
+
+# %% ../nbs/15_motion.ipynb #d9329efb3
+def _known(model):
+    "The model, if it is known."
+    if model is None:
+        raise ValueError("model is unknown: it was somebody's own, which a file cannot hold; "
+                         "dataclasses.replace(trajectory, model=...) gives it back")
+    return model
 
 # %% ../nbs/15_motion.ipynb #4b7c93e9b
 @patch
@@ -520,7 +534,8 @@ def mean_square_displacement(self: Trajectory,
     lags: int = 50, # times at which it is known, up to half the length
 ) -> Displacement:
     "Over all particles, beginnings, and replicas that have not failed."
-    return displacement_of(self.positions, self.time[1] - self.time[0], lags=lags)
+    spacing = np.diff(self.time[:2]).sum() or 1.0 # of a single time nothing is computed
+    return displacement_of(self.positions, spacing, lags=lags)
 
 # %% ../nbs/15_motion.ipynb #842d0070c
 @patch
@@ -538,7 +553,76 @@ def to_database(self: Trajectory,
     x = self.positions[:, ::every][good]
     w = self.width[np.nonzero(good)[0]]
     pushes = None
-    if forces:
-        _, pushes = _surface(self.model, x, w, self.settings["depth"], None).start(wrap(x, w))
+    if check_flag("forces", forces):
+        surface = _surface(_known(self.model), x, w, self.settings["depth"], None)
+        _, pushes = surface.start(wrap(x, w))
     return Database.from_arrays(x, w, self.potential_energy[:, ::every][good], forces=pushes,
                                 depth=self.settings["depth"])
+
+# %% ../nbs/15_motion.ipynb #c9bceae3f
+KIND = "trajectory"
+WORDS = ("steps", "dt", "every", "friction", "seed", "depth") # settings of a trajectory
+
+@patch
+def save(self: Trajectory,
+    path, # where to, ends in .parquet
+) -> Path: # the path
+    "Write the trajectory to a file, completely or not at all; `load` reads it."
+    path = check_path(path)
+    if path.suffix != ".parquet":
+        raise ValueError(f"path must end in .parquet, got {str(path)!r}")
+    M, K, N, d = self.positions.shape
+    if not M * K:
+        raise ValueError("the trajectory has no replicas, so there is nothing to save")
+    columns = dict(replica=np.repeat(np.arange(M), K), time=np.tile(self.time, M))
+    for name in ("positions", "velocities"):
+        columns[name] = getattr(self, name).reshape(M * K, N * d)
+    columns["potential_energy"] = self.potential_energy.ravel()
+    for name in ("width", "failed", "bath"): # the same at all times
+        if getattr(self, name) is not None:
+            columns[name] = np.repeat(getattr(self, name).reshape(M, -1), K, axis=0)
+    header = dict(schema=LATEST, kind=KIND, shape=[M, K, N, d], cells=self.width.ndim > 1,
+                  settings=self.settings, model=_stored_model(self.model), versions=versions())
+    write_table(path, columns, header)
+    return path
+
+def _stored_model(model):
+    "What a file keeps of a model: all of it, but for functions of somebody's own."
+    if not isinstance(model, Predictor): return dict(potential=_potential_to_dict(model))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            data = model.save(Path(folder) / "model.npz").read_bytes()
+    except (NotImplementedError, ValueError, TypeError):
+        return dict(unknown=type(model).__name__)
+    return dict(network=base64.b64encode(data).decode())
+
+def _loaded_model(stored):
+    "The model that a file keeps; None where it could not."
+    if "network" in stored:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.npz"
+            path.write_bytes(base64.b64decode(stored["network"]))
+            return load_network(path)
+    given = stored.get("potential")
+    if given and given["type"] != "Potential": return _potential_from_dict(given)
+    name = given["name"] if given else stored["unknown"]
+    warnings.warn(f"the trajectory went along a model of somebody's own, {name!r}, which its file "
+                  "cannot hold; dataclasses.replace(trajectory, model=...) gives it back",
+                  stacklevel=6)
+
+def _loaded(columns, header):
+    "The trajectory of the columns and the header of a file."
+    M, K, N, d = header["shape"]
+    found = dict(time=columns["time"][:K], bath=None)
+    for name in ("positions", "velocities"):
+        found[name] = columns[name].reshape(M, K, N, d)
+    found["potential_energy"] = columns["potential_energy"].reshape(M, K)
+    for name in ("width", "failed", "bath"):
+        if name in columns:
+            first = columns[name][::K]
+            is_cell = name == "width" and header["cells"]
+            found[name] = first.reshape(M, d, d) if is_cell else first[:, 0]
+    return Trajectory(**found, settings={name: header["settings"][name] for name in WORDS},
+                      model=_loaded_model(header["model"]))
+
+FILES.add(_loaded, KIND)

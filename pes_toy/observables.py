@@ -121,9 +121,9 @@ def pair_distribution(
     w = as_matrices(w, d)
     narrowest = float(heights(w).min())
     r_max = narrowest / 2 if r_max is None else check_number("r_max", r_max, above=0)
-    if r_max > 10 * narrowest:
-        raise ValueError(f"r_max must be at most ten times {narrowest:.4g}, the narrowest cell, "
-                         f"got {r_max:g}")
+    if not 1e-6 * narrowest <= r_max <= 10 * narrowest:
+        raise ValueError(f"r_max must be from a millionth of to ten times {narrowest:.4g}, the "
+                         f"narrowest cell, got {r_max:g}")
     edges = np.linspace(0, r_max, bins + 1)
     ball = math.pi ** (d / 2) / math.gamma(d / 2 + 1)
     shells = np.diff(ball * edges**d)
@@ -197,7 +197,7 @@ def mean_square_displacement(
     "Over all particles, replicas and beginnings; replicas with nan are left out."
     x = np.asarray(positions, float)
     spacing = check_number("spacing", spacing, above=0)
-    lags = check_number("lags", lags, integer=True, low=2)
+    lags = check_number("lags", lags, integer=True, low=2, high=100_000)
     if x.ndim != 4 or x.shape[1] < 4:
         raise ValueError("positions must have the shape (M, K, N, d) with at least four times K, "
                          f"got {x.shape}")

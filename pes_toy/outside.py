@@ -12,6 +12,7 @@ from .base.checks import check_number
 from .base.files import printable
 from .base.terminal import saved
 from .options import add_settings, spec_of
+from .pictures import is_trajectory
 
 # %% auto #0
 __all__ = ['OURS', 'READING', 'add_reading', 'reading', 'is_foreign', 'opened', 'tell', 'convert', 'predict_structures',
@@ -59,7 +60,8 @@ def opened(
     path, # of a file, or the folder of a dataset
     args, # of a command with options for reading
     model=None, # whose units count where none were typed
-): # a Database, a Dataset, or Structures
+    trajectories: bool = False, # may it hold one?
+): # a Database, a Dataset, Structures, or a Trajectory
     "What a file holds."
     from pes_toy import load
     given = reading(args)
@@ -68,7 +70,11 @@ def opened(
         names = ", ".join("--" + name.replace("_", "-") for name in READING if hasattr(args, name))
         raise ValueError(f"{names} belongs to files of other programs; {str(path)!r} says itself "
                          "what it holds")
-    return load(path)
+    found = load(path)
+    if is_trajectory(found) and not trajectories:
+        raise ValueError(f"{str(path)!r} holds a trajectory; pes_toy info tells of it, and "
+                         "load(path).to_database() in Python makes configurations of it")
+    return found
 
 def _from_others(path, ways, may_lack_labels):
     "Structures from a file; where a model is to say the energies, they may be missing."
@@ -157,6 +163,8 @@ def dynamics_options(
         "[about 1,000 are kept]")
     add("--replicas", type=int, default=1, metavar="NUMBER", help="how many begin there [1]")
     add("--seed", type=int, default=0, metavar="NUMBER", help="of the random numbers [0]")
+    add("--trajectory", metavar="FILE", help="write times, velocities and what became of each "
+        "replica to this .parquet file too")
     add("--pictures", metavar="FOLDER", help="write energy and temperature as PNG files")
     add_reading(parser)
     add("--quiet", action="store_true", help="print nothing")
@@ -167,8 +175,11 @@ def dynamics_command(
     "pes_toy dynamics MODEL FILE OUT"
     from pes_toy import dynamics
     from pes_toy.cli import _folder, _say, _writable
-    from pes_toy.pictures import draw
+    from pes_toy.pictures import draw, trajectory_pictures
     path = _writable(args.out, None if is_foreign(args.out) else ".parquet")
+    whole = _writable(args.trajectory, ".parquet") if args.trajectory else None
+    if whole and whole.absolute() == path.absolute():
+        raise ValueError(f"{str(path)!r} is to hold both; give --trajectory another name")
     folder = _folder(args.pictures)
     model = _model(args.model)
     begin = _row(opened(args.file, args, model), args.row)
@@ -177,11 +188,14 @@ def dynamics_command(
                                                    "every", "seed")}
     moved = dynamics(np.stack([begin.positions] * count), begin.cell, model, **ways,
                      progress=not args.quiet)
+    written = [str(path)]
+    if whole:
+        written.append(str(saved(moved.save, whole)))
     convert(_frames(moved, begin, args), path)
-    _say(args)(f"{moved!r}\nwritten to {path}")
+    _say(args)(f"{moved!r}\nwritten to {' and '.join(written)}")
     if folder:
-        drawn = dict(energy=moved.plot_energy, temperature=moved.plot_temperature)
-        draw(drawn, folder, dict(model=args.model, **moved.settings), _say(args))
+        made_with = dict(model=args.model, **moved.settings)
+        draw(trajectory_pictures(moved), folder, made_with, _say(args))
     return path
 
 # %% ../nbs/10b_outside.ipynb #0cfa18a3a

@@ -5,13 +5,14 @@
 # %% ../nbs/10c_pictures.ipynb #4f7adf735
 from __future__ import annotations
 import functools
+import sys
 import warnings
 import numpy as np
 from .base.show import axes_or_new
 
 # %% auto #0
-__all__ = ['plot_judged', 'is_committee', 'is_dataset', 'is_structures', 'database_pictures', 'structure_pictures',
-           'network_pictures', 'draw']
+__all__ = ['plot_judged', 'is_committee', 'is_dataset', 'is_structures', 'is_trajectory', 'database_pictures',
+           'structure_pictures', 'trajectory_pictures', 'network_pictures', 'draw']
 
 # %% ../nbs/10c_pictures.ipynb #c5f271d77
 def plot_judged(
@@ -60,6 +61,13 @@ def is_structures(
     from pes_toy import Structures
     return isinstance(rows, Structures)
 
+def is_trajectory(
+    rows, # anything
+) -> bool:
+    "Is it what replicas did?"
+    motion = sys.modules.get("pes_toy.motion") # which has made it
+    return motion is not None and isinstance(rows, motion.Trajectory)
+
 # %% ../nbs/10c_pictures.ipynb #a50084823
 def database_pictures(
     db, # a Database
@@ -85,6 +93,13 @@ def structure_pictures(
     if "energy" in known:
         drawn["energies"] = structures.plot_energies
     return drawn
+
+# %% ../nbs/10c_pictures.ipynb #434f40823
+def trajectory_pictures(
+    trajectory, # a Trajectory
+) -> dict: # name -> function that returns Axes
+    "Energies of the first replica, and the mean temperature."
+    return dict(energy=trajectory.plot_energy, temperature=trajectory.plot_temperature)
 
 # %% ../nbs/10c_pictures.ipynb #571a07c5a
 def network_pictures(

@@ -75,8 +75,9 @@ def check_database(database, name):
     "A database, and the name of a column."
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
-                        "reads one from a file, dataset[rows] takes one from a Dataset, whose "
-                        "inputs train makes by itself")
+                        "reads one from a file. Of a Dataset, train makes the inputs by itself; "
+                        "dataset[rows] takes some rows, and dataset.chunks() gives all of them, "
+                        "a Database at a time")
     if not isinstance(name, str):
         raise TypeError(f"name must be the name of a column, got {name!r}")
 

@@ -4,12 +4,15 @@
 
 # %% ../nbs/13a_rest.ipynb #73893c5a4
 from __future__ import annotations
+import dataclasses
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_flag, check_number
+from .base.checks import check_configurations, check_flag, check_number
+from .base.jobs import progress_bar
 from .base.show import Shown, Valued, axes_or_new
-from .elasticity import _batched, _one_cell
-from .engine.shapes import heights, reduced, volumes
+from .database import _chosen
+from .elasticity import _batched
+from .engine.shapes import as_matrices, heights, reduced, volumes
 from .lattice import wrap
 from .potentials import ModifiedLennardJones
 from .relaxation import roll
@@ -62,24 +65,60 @@ class _Cell:
 # %% ../nbs/13a_rest.ipynb #bd6d0d697
 @dataclass(frozen=True, eq=False, repr=False)
 class CellRelaxation(Valued, Shown):
-    "A configuration and its cell after both have rolled downhill; `relax_cell` makes one."
+    "Cells after they and all in them have rolled downhill; `relax_cell` makes one. Of B: (B, ...)."
     positions: np.ndarray # (N, d), inside the cell, in R_c
     cell: np.ndarray # (d, d) whose rows are the cell vectors, in R_c
-    energy: float # per particle, in E_c
+    energy: float | np.ndarray # per particle, in E_c
     forces: np.ndarray # (N, d), in E_c/R_c
     stress: np.ndarray # (d, d), in E_c/R_c^d
     pressure: float # from outside, in E_c/R_c^d
-    converged: bool # are forces, and stress beside the pressure, below the tolerance?
-    history: np.ndarray # (steps + 1, 3) energy, largest force, largest stress beside the pressure
+    converged: bool | np.ndarray # are forces, and stress beside the pressure, below the tolerance?
+    history: np.ndarray # (steps + 1, 3) energy, largest force, largest stress; nan behind
 
     @property
-    def volume(self) -> float: # in R_c^d
+    def volume(self) -> float | np.ndarray: # in R_c^d
         "Volume per particle."
-        return float(volumes(self.cell[None], len(self.cell))[0] / len(self.positions))
+        N, d = self.positions.shape[-2:]
+        found = volumes(self.cell.reshape(-1, d, d), d) / N
+        return found if self.cell.ndim > 2 else float(found[0])
+
+    def __getitem__(self,
+        rows, # a number for one; a slice, mask or list for several
+    ) -> CellRelaxation:
+        "One or some of several."
+        if self.cell.ndim < 3: raise TypeError("this is one configuration, not several")
+        chosen = _chosen(rows, len(self.cell), "batch")
+        if isinstance(rows, (int, np.integer)):
+            return self._one(chosen[0])
+        return dataclasses.replace(
+            self,
+            positions=self.positions[chosen],
+            cell=self.cell[chosen],
+            energy=self.energy[chosen],
+            forces=self.forces[chosen],
+            stress=self.stress[chosen],
+            converged=self.converged[chosen],
+            history=self.history[chosen],
+        )
+
+    def _one(self, row):
+        "One of several, as it would have become alone."
+        history = self.history[row]
+        return dataclasses.replace(
+            self,
+            positions=self.positions[row],
+            cell=self.cell[row],
+            energy=float(self.energy[row]),
+            forces=self.forces[row],
+            stress=self.stress[row],
+            converged=bool(self.converged[row]),
+            history=history[np.isfinite(history[:, 1])],
+        )
 
     def rows(self):
         "What is worth knowing, as pairs."
-        beside = self.stress + self.pressure * np.eye(len(self.cell))
+        beside = self.stress + self.pressure * np.eye(self.cell.shape[-1])
+        if self.cell.ndim > 2: return self._rows_of_many(beside)
         lengths = np.linalg.norm(self.cell, axis=1)
         ended = "at rest" if self.converged else "not at rest yet"
         return [("steps", f"{len(self.history) - 1:,}, {ended}"),
@@ -89,41 +128,44 @@ class CellRelaxation(Valued, Shown):
                 ("largest force", f"{np.abs(self.forces).max():.1e} E_c/R_c"),
                 ("largest stress", f"{np.abs(beside).max():.1e} E_c/R_c^d")]
 
+    def _rows_of_many(self, beside):
+        B, N, d = self.positions.shape
+        rows = [("configurations", f"{B:,} of {N} particles in {d}-D"),
+                ("at rest", f"{np.sum(self.converged):,} of {B:,}")]
+        if not B: return rows
+        rows.append(("energy per particle", _range(self.energy) + " E_c"))
+        rows.append(("volume per particle", _range(self.volume) + " R_c^d"))
+        rows.append(("largest force", f"{np.abs(self.forces).max():.1e} E_c/R_c"))
+        rows.append(("largest stress", f"{np.abs(beside).max():.1e} E_c/R_c^d"))
+        return rows
+
     def plot(self,
         ax=None, # matplotlib Axes; None: a new figure
     ): # the Axes
-        "How forces and stress fade."
+        "How forces and stress fade; of several the largest that is left."
         ax = axes_or_new(ax, (4.4, 3.2))
+        history = self.history
+        if history.ndim > 2:
+            history = np.nan_to_num(history).max(axis=0, initial=-np.inf)
         names = ("largest force ($E_c/R_c$)", "largest stress ($E_c/R_c^d$)")
-        for values, name in zip(self.history.T[1:], names):
+        for values, name in zip(history.T[1:], names):
             if not values.any(): continue # one particle in its cell feels no force
             ax.semilogy(np.arange(len(values)), np.maximum(values, 1e-16), label=name)
         ax.set(xlabel="step", ylabel="largest entry")
         ax.legend()
         return ax
 
+# %% ../nbs/13a_rest.ipynb #0125f8315
+def _range(values):
+    "From the lowest to the highest."
+    return f"{values.min():.6g} to {values.max():.6g}"
+
 # %% ../nbs/13a_rest.ipynb #700366b5c
-def relax_cell(
-    positions: np.ndarray, # (N, d), in R_c
-    width: float | np.ndarray, # in R_c, or a cell (d, d)
-    potential: object = ModifiedLennardJones(), # a potential of chapter 1, or a Predictor
-    *,
-    cell: bool = True, # does the cell give way? False: particles only
-    pressure: float = 0.0, # from outside, in E_c/R_c^d
-    tolerance: float = 1e-7, # of forces and stress
-    steps: int = 3000, # at most
-    max_delta: float = 0.05, # longest step of a coordinate, in R_c
-    depth: int | None = None, # cells around the central one; None: as many as matter
-) -> CellRelaxation: # where it came to rest, or the lowest energy on the way
-    "Move particles and cell downhill until nothing pushes or pulls. Any cell, any model."
-    x, H = _one_cell(positions, width)
-    pressure = check_number("pressure", pressure)
-    tolerance = check_number("tolerance", tolerance, above=0)
-    steps = check_number("steps", steps, integer=True, low=0)
-    narrow = float(heights(reduced(H[None])).min())
-    max_delta = check_number("max_delta", max_delta, above=0, high=narrow)
-    rolling = _Cell(x, H, _batched(potential, depth), pressure, check_flag("cell", cell))
-    watched = slice(1, 3 if cell else 2)
+def _settled(x, cell, asks, roll_by):
+    "One configuration (N, d) in a cell (d, d), at rest or at the lowest energy on the way."
+    pressure, tolerance, steps, max_delta, gives_way = roll_by
+    rolling = _Cell(x, cell, asks, pressure, gives_way)
+    watched = slice(1, 3 if gives_way else 2)
 
     def is_done():
         return max(rolling.history[-1][watched]) < tolerance
@@ -132,7 +174,71 @@ def relax_cell(
     converged = bool(history[-1, watched].max() < tolerance)
     y, H, _ = rolling.at((found.last if converged else found.lowest)[0])
     y = wrap(y, H)
-    ask, ask_stress = rolling.asks
+    ask, ask_stress = asks
     energy, forces = ask(y, H)
     return CellRelaxation(y, H, float(energy), forces, ask_stress(y, H), pressure, converged,
                           history)
+
+def _check_volumes(w, H):
+    "Cells whose volume is a number."
+    longest = np.abs(H).max(axis=(1, 2), initial=0.0)
+    with np.errstate(over="ignore"):
+        squared = longest ** (2 * H.shape[1])
+    lost = np.isinf(squared)
+    if lost.any():
+        raise ValueError(f"width {w[lost][0].tolist()} is so large that the volume of the cell is "
+                         "no number; take a smaller cell")
+
+def _together(found, shape, pressure):
+    "Several that were relaxed, as one result."
+    B, N, d = shape
+    longest = max((len(one.history) for one in found), default=1)
+    history = np.full((B, longest, 3), np.nan)
+    for row, one in zip(history, found):
+        row[:len(one.history)] = one.history
+
+    def column(name, *each):
+        values = [getattr(one, name) for one in found]
+        return np.array(values).reshape(B, *each)
+    return CellRelaxation(
+        positions=column("positions", N, d),
+        cell=column("cell", d, d),
+        energy=column("energy"),
+        forces=column("forces", N, d),
+        stress=column("stress", d, d),
+        pressure=pressure,
+        converged=column("converged").astype(bool),
+        history=history,
+    )
+
+# %% ../nbs/13a_rest.ipynb #b76618e32
+def relax_cell(
+    positions: np.ndarray, # (N, d) or (B, N, d), in R_c
+    width: float | np.ndarray, # in R_c, or (B,); or a cell (d, d), (B, d, d)
+    potential: object = ModifiedLennardJones(), # a potential of chapter 1, or a Predictor
+    *,
+    cell: bool = True, # does the cell give way? False: particles only
+    pressure: float = 0.0, # from outside, in E_c/R_c^d
+    tolerance: float = 1e-7, # of forces and stress
+    steps: int = 3000, # at most
+    max_delta: float = 0.05, # longest step of a coordinate, in R_c
+    depth: int | None = None, # cells around the central one; None: as many as matter
+    progress: bool = True, # show a progress bar, where there are several
+) -> CellRelaxation: # where it came to rest, or the lowest energy on the way
+    "Move particles and cell downhill until nothing pushes or pulls. Any cell, any model."
+    x, w, single = check_configurations(positions, width, cells=True)
+    H = as_matrices(w, x.shape[2])
+    pressure = check_number("pressure", pressure)
+    tolerance = check_number("tolerance", tolerance, above=0)
+    steps = check_number("steps", steps, integer=True, low=0)
+    _check_volumes(w, H)
+    narrow = float(heights(reduced(H)).min()) if len(H) else None
+    max_delta = check_number("max_delta", max_delta, above=0, high=narrow)
+    roll_by = pressure, tolerance, steps, max_delta, check_flag("cell", cell)
+    asks = _batched(potential, depth)
+    found = []
+    with progress_bar(len(x), progress and not single, "configurations") as bar:
+        for one, its_cell in zip(x, H):
+            found.append(_settled(one, its_cell, asks, roll_by))
+            bar.update(1)
+    return found[0] if single else _together(found, x.shape, pressure)

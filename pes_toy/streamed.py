@@ -176,6 +176,8 @@ def train(
     start: Network | None = None, # where weights and scaling of the inputs begin; None: at random
 ) -> Network: # the network with the best validation
     "Train a network on a database, on unlike structures, or on a dataset in windows."
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of the history, got {callback!r}")
     way = train_in_memory
     if isinstance(database, Structures):
         way = train_structures

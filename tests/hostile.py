@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pes_toy as pt
+from pes_toy.active import Plan
 
 X = np.array([[0.5, 0.5], [1.6, 0.6], [0.7, 1.8], [2.5, 2.4]])
 BATCH = np.array([X, X[:, ::-1] + 0.1])
@@ -224,6 +225,8 @@ def targets(folder):
         "Average": Target(pt.Average, dict(members=[network, network])),
         "Committee": Target(pt.Committee, dict(members=[network, network], calibration=None)),
         **of_committee(db),
+        **of_learning(db, unlike()),
+        **of_motion(),
     }
     for kind in (pt.Morse, pt.LennardJones, pt.AreaPair, pt.AreaPerimeter, pt.PairArea,
                  pt.ModifiedLennardJones):
@@ -260,6 +263,49 @@ def of_committee(db):
         "drag_intervals": Target(model.drag_intervals, dict(coverage=0.8, width=5.0, points=11)),
         "train_committee": Target(_quietly(pt.train_committee), dict(
             database=db, spec=pt.BaselineSpec(), size=2, bootstrap=False, calibration=0.0)),
+    }
+
+
+def of_learning(db, some):
+    "What learns from unlike structures, and what chooses."
+    spec = pt.TrainingSpec(inputs=pt.SymmetryFunctions(), transform="standardised", hidden=(2,),
+                           epochs=1, batch_size=1, validation=0.5)
+    network = _quietly(pt.train)(some, spec)
+    known = ("rows", "structures", "configurations", "inputs", "hidden", "batch")
+    return {
+        "train on structures": Target(
+            _quietly(pt.train), dict(database=some, spec=spec, start=network, callback=None),
+            known, calls=("callback",)),
+        "score of structures": Target(pt.score, dict(model=network, database=some)),
+        "predictions of structures": Target(
+            _quietly(some.labelled), dict(model=network, forces=True, stress=True, depth=None),
+            ("potential",)),
+        "relax_cell of a network": Target(pt.relax_cell, dict(
+            positions=X, width=[[3.0, 0.0], [1.0, 3.0]], potential=network, cell=True, steps=2),
+            ("max_delta",)),
+        "active_learning": Target(
+            _quietly(pt.active_learning), dict(
+                pool=db, training=pt.BaselineSpec(), judges={"here": db}, strategies=("random",),
+                plan=Plan(10, 1, 1, 2), oracle=pt.ModifiedLennardJones(), seeds=1, compute=True,
+                workers=1),
+            ("judge",), calls=("strategies",)),
+    }
+
+
+def of_motion():
+    "What a trajectory is asked."
+    moved = _quietly(pt.dynamics)(BATCH, 3.0, steps=6, dt=1e-3, every=1)
+    return {
+        "rows of a trajectory": Target(moved.__getitem__, dict(replicas=slice(0, 1)), ("row",),
+                                       errors=(IndexError,)),
+        "after": Target(moved.after, dict(time=0.002)),
+        "to_database": Target(moved.to_database, dict(every=2, forces=True)),
+        "animate": Target(moved.animate, dict(replica=0, frames=1, seconds=1.0)),
+        "distances of a trajectory": Target(moved.pair_distribution, dict(r_max=1.0, bins=5)),
+        "displacement of a trajectory": Target(moved.mean_square_displacement, dict(lags=2)),
+        "dynamics of a network": Target(_quietly(pt.dynamics), dict(
+            positions=X, width=5.0, model=pt.sample_network(), steps=2, dt=1e-3, every=1),
+            ("potential", "replica")),
     }
 
 

@@ -494,3 +494,24 @@ def test_cells_that_come_to_rest(d, N):
     np.testing.assert_allclose(few[1], few[0], rtol=1e-9)
     kept = pt.relax_cell(x, cell, cell=False, steps=100)
     np.testing.assert_array_equal(kept.cell, cell)
+
+
+def test_cells_of_a_batch_come_to_rest_as_each_alone(tmp_path):
+    rng = np.random.default_rng(4)
+    x = rng.uniform(0, 2.2, (3, 4, 2))
+    cells = 2.2 * np.eye(2) + rng.uniform(-0.2, 0.2, (3, 2, 2))
+    how = dict(steps=25, pressure=0.3, tolerance=1e-2)
+    found = pt.relax_cell(x, cells, progress=False, **how)
+    assert found.history.shape[::2] == (3, 3) and found.volume.shape == (3,)
+    for i, one in enumerate(found):
+        assert one == pt.relax_cell(x[i], cells[i], **how)
+    some = found[[2, 0]]
+    np.testing.assert_array_equal(some.cell, found.cell[[2, 0]])
+    assert "3 of 4 particles" in repr(found) and found.plot() is not None
+    assert pt.relax_cell(x[:0], cells[:0], **how).energy.shape == (0,)
+    one_for_all = pt.relax_cell(x[:2], 2.2, progress=False, steps=2)
+    assert one_for_all[1] == pt.relax_cell(x[1], 2.2, steps=2)
+    with pytest.raises(TypeError, match="one configuration"):
+        found[0][0]
+    with pytest.raises(IndexError, match="row 3"):
+        found[3]

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 
+import ase.io
 import numpy as np
 import pes_toy as pt
 import pytest
@@ -236,3 +237,104 @@ def test_without_tensorflow(home):
     assert not (home / "x.npz").exists()
     predict = python(WITHOUT + COMMAND, "predict", home / "network.npz", home / "db.parquet")
     assert predict.returncode == 0 and "Scores on 200" in predict.stdout, predict.stderr
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    "A folder with unlike structures in extended XYZ, in Angstrom and eV, and a network of them."
+    home = tmp_path_factory.mktemp("outside")
+    rng = np.random.default_rng(3)
+    corners = 1.2 * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    x = [corners[: 2 + i % 3] + rng.uniform(-0.1, 0.1, (2 + i % 3, 3)) for i in range(12)]
+    cells = 2.4 * np.eye(3) + rng.uniform(-0.2, 0.2, (12, 3, 3))
+    some = pt.Structures.from_arrays(x, cells, potential=pt.ModifiedLennardJones(),
+                                     group=["a", "b"] * 6)
+    some = dataclasses.replace(some, units=dict(length="2.0 Angstrom", energy="3.0 eV"))
+    ase.io.write(home / "all.xyz", some.to_atoms("Si"), format="extxyz")
+    assert main(["train", str(home / "all.xyz"), str(home / "net.npz"), *LOCAL, *UNITS]) == 0
+    return home, some
+
+
+LOCAL = ["--inputs", "symmetry", "--hidden", "4", "--epochs", "2", "--batch-size", "4",
+         "--force-weight", "0.1", "--quiet"]
+UNITS = ["--length", "2", "--energy-unit", "3"]
+
+
+def test_a_network_of_an_xyz_file_is_that_of_its_structures(outside):
+    home, some = outside
+    spec = pt.load_network(home / "net.npz").spec
+    again = pt.train(pt.read(home / "all.xyz", length=2.0, energy=3.0), spec, progress=False)
+    found = pt.load_network(home / "net.npz")
+    assert found.about["units"] == again.about["units"]
+    for one, other in zip(found.weights, again.weights):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_predictions_go_to_xyz_in_the_units_of_the_file(outside, monkeypatch, capsys):
+    home, some = outside
+    monkeypatch.chdir(home)
+    frames = ase.io.read("all.xyz", ":")
+    for frame in frames:
+        frame.calc = None
+    ase.io.write("bare.xyz", frames, format="extxyz")
+    network = pt.load_network("net.npz")
+    wanted = some.labelled(network, forces=True, progress=False)
+    for source in ("all.xyz", "bare.xyz"):  # the network knows the units
+        (home / "out.xyz").unlink(missing_ok=True)  # no XYZ file is replaced
+        capsys.readouterr()
+        assert main(["predict", "net.npz", source, "out.xyz", "--forces"]) == 0
+        assert ("MAE" in capsys.readouterr().out) == (source == "all.xyz")
+        said = ase.io.read("out.xyz", ":")
+        for m, frame in enumerate(said):
+            assert frame.get_chemical_symbols() == ["Si"] * len(wanted[m].positions)
+            per_atom = frame.get_potential_energy() / len(frame) / 3
+            np.testing.assert_allclose(per_atom, wanted.energy[m], atol=1e-6)
+            np.testing.assert_allclose(frame.get_forces() / 1.5, wanted[m].forces, atol=1e-6)
+        assert main(["predict", "net.npz", source, "out.parquet"]) == 0
+        again = pt.load("out.parquet")
+        np.testing.assert_allclose(again.energy, wanted.energy, atol=1e-6)
+
+
+def test_labels_by_other_names(outside, monkeypatch, capsys):
+    home, some = outside
+    monkeypatch.chdir(home)
+    frames = ase.io.read("all.xyz", ":")
+    for frame in frames:
+        frame.info["REF_energy"] = frame.get_potential_energy()
+        frame.arrays["REF_forces"] = frame.get_forces()
+        frame.calc = None
+    ase.io.write("ref.xyz", frames, format="extxyz")
+    capsys.readouterr()
+    assert main(["train", "ref.xyz", "ref.npz", *LOCAL, *UNITS]) == 1
+    assert "REF_energy" in capsys.readouterr().err and not (home / "ref.npz").exists()
+    keys = ["--energy-key", "REF_energy", "--forces-key", "REF_forces"]
+    assert main(["train", "ref.xyz", "ref.npz", *LOCAL, *UNITS, *keys]) == 0
+    one, other = (pt.load_network(name) for name in ("net.npz", "ref.npz"))
+    np.testing.assert_allclose(one.weights[0][0], other.weights[0][0], atol=1e-6)
+
+
+@pytest.mark.parametrize("words, said", [
+    ("train none.xyz a.npz", "none.xyz"),
+    ("train cut.xyz a.npz", "cut.xyz"),
+    ("train all.xyz a.npz --energy-key nothing", "nothing"),
+    ("train all.xyz a.npz --length 0", "length"),
+    ("train all.xyz a.npz --inputs symmetry --stress-weight 1", "stress"),
+    ("train all.xyz a.npz --inputs proximity", "unlike structures"),
+    ("train all.xyz a.csv", "a.csv"),
+    ("predict net.npz cut.xyz a.xyz", "cut.xyz"),
+    ("predict net.npz two.xyz a.xyz", "C"),
+    ("predict net.npz all.xyz net.npz", "net.npz"),
+    ("predict net.npz all.xyz bare/a.xyz", "bare"),
+])
+def test_what_is_wrong_with_an_xyz_file_is_a_line(outside, words, said, monkeypatch, capsys):
+    home, some = outside
+    monkeypatch.chdir(home)
+    text = (home / "all.xyz").read_text()
+    (home / "cut.xyz").write_text(text[:-30])
+    (home / "two.xyz").write_text(text.replace("Si", "C", 1))
+    before = {path.name for path in home.iterdir()}
+    capsys.readouterr()
+    assert main(words.split()) == 1
+    shown = capsys.readouterr().err
+    assert said in shown and "Traceback" not in shown and shown.count("\n") == 1
+    assert {path.name for path in home.iterdir()} == before

@@ -354,8 +354,27 @@ def test_what_needs_memory_says_so(whole):
         pt.load(whole).positions
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         pt.load(whole).colour
-    with pytest.raises(TypeError, match="got Dataset.*dataset.rows.*train makes by itself"):
+    with pytest.raises(TypeError, match="got Dataset.*train makes the inputs.*dataset.chunks"):
         pt.prepare(pt.load(whole))
+
+
+def test_inputs_of_chunks_are_those_of_the_whole(whole, expected):
+    dataset = pt.load(whole)
+    descriptor = pt.SymmetryFunctions()
+    parts = [pt.prepare(chunk, descriptor, progress=False) for chunk in dataset.chunks()]
+    at_once = pt.prepare(expected, descriptor, progress=False)
+    found = np.concatenate([pt.inputs_of(part, descriptor) for part in parts])
+    assert len(parts) > 1 and found.tobytes() == pt.inputs_of(at_once, descriptor).tobytes()
+
+
+def test_rows_that_do_not_fit_are_refused(whole, monkeypatch):
+    from pes_toy.base import limits
+
+    dataset = pt.load(whole)
+    monkeypatch.setattr(limits, "available_memory", lambda: 1e8)
+    many = np.zeros(10**7, int)
+    with pytest.raises(ValueError, match="10,000,000 rows.*GB of memory.*chunks"):
+        dataset[many]
 
 
 def test_the_command_writes_and_reads_datasets(tmp_path, capsys, monkeypatch):

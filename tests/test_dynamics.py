@@ -1,5 +1,6 @@
 """Dynamics: energy, momentum, the way back, temperature; alone, in batches, and beside ASE."""
 
+import dataclasses
 import os
 import signal
 import threading
@@ -7,7 +8,9 @@ import time
 
 import numpy as np
 import pes_toy as pt
+import pyarrow.parquet as pq
 import pytest
+from databases import make
 from pes_toy.motion import plain_dynamics
 
 RNG = np.random.default_rng(11)
@@ -187,6 +190,87 @@ def test_a_database_of_what_was_met():
     np.testing.assert_allclose(db.forces, pt.forces(db.positions, 5.0), atol=1e-9)
     with pytest.raises(ValueError, match="width"):
         moved(width=SHEARED, every=20).to_database()
+
+
+@pytest.mark.parametrize("heat", [None, 0.3])
+@pytest.mark.parametrize("width", [5.0, SHEARED])
+@pytest.mark.parametrize("model", [pt.Morse(), pt.sample_network()])
+def test_files_keep_every_bit(heat, width, model, tmp_path):
+    kept = moved(START[:2], width, model, steps=20, temperature=heat, depth=1).after(0.02)
+    found = pt.load(kept.save(tmp_path / "moved.parquet"))
+    for field in dataclasses.fields(kept):
+        one, other = getattr(kept, field.name), getattr(found, field.name)
+        if isinstance(one, np.ndarray):
+            assert (one.dtype, one.shape, one.tobytes()) == (
+                other.dtype, other.shape, other.tobytes())
+        elif field.name != "model":
+            assert one == other
+    assert repr(found) == repr(kept) and os.listdir(tmp_path) == ["moved.parquet"]
+    np.testing.assert_array_equal(found.pressure(), kept.pressure())
+
+
+def test_cells_on_a_line_stay_cells(tmp_path):
+    kept = moved(np.zeros((1, 2, 1)) + [[[0.0], [1.1]]], [[[4.0]]], steps=3)
+    found = pt.load(kept[[0, 0]].save(tmp_path / "moved.parquet"))
+    assert found.width.shape == kept[[0, 0]].width.shape
+
+
+def test_a_model_that_no_file_can_hold(tmp_path):
+    own = pt.Potential(lambda r: (1 - r / 2) ** 2 if r < 2 else 0.0, cutoff=2.0, name="mine")
+    for model in (own, Oracle()):
+        kept = moved(START[:1], 5.0, model, steps=10)
+        name = "mine" if model is own else "Oracle"
+        with pytest.warns(UserWarning, match=f"{name}.*replace"):
+            found = pt.load(kept.save(tmp_path / "moved.parquet"))
+        assert found.model is None
+        for call in (found.pressure, lambda: found.to_database(forces=True)):
+            with pytest.raises(ValueError, match="model is unknown.*replace"):
+                call()
+        again = dataclasses.replace(found, model=model)
+        np.testing.assert_array_equal(again.pressure(), kept.pressure())
+        assert len(found.to_database()) == 11
+
+
+def test_files_that_are_wrong(tmp_path):
+    from pes_toy.base.tables import columns_of, read_table, write_table
+
+    kept = moved(START[:2], steps=4)
+    for path in (tmp_path / "a.json", tmp_path, 5):
+        with pytest.raises((ValueError, TypeError), match="path"):
+            kept.save(path)
+    with pytest.raises(ValueError, match="no replicas"):
+        kept[:0].save(tmp_path / "a.parquet")
+    path = kept.save(tmp_path / "moved.parquet")
+    table, header = read_table(path)
+    unheard = {"potential": {"type": "Unheard"}}
+    for change in (dict(schema=4), dict(shape=[2, 9, 4, 2]), dict(settings={}),
+                   dict(model={"x": 1}), dict(model=unheard), dict(shape=None)):
+        write_table(path, columns_of(table), {**header, **change})
+        with pytest.raises(ValueError, match="moved.parquet.*update"):
+            pt.load(path)
+    frame = pq.read_table(kept.save(path)).to_pandas()
+    np.testing.assert_array_equal(frame["time"], np.tile(kept.time, 2))
+    np.testing.assert_array_equal(np.stack(frame["velocities"]).ravel(), kept.velocities.ravel())
+
+
+def test_the_command_keeps_a_trajectory(tmp_path, capsys, monkeypatch):
+    from pes_toy.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    make(n_configurations=5).save("db.parquet")
+    run = ["dynamics", "ModifiedLennardJones", "db.parquet", "out.parquet", "--steps", "50"]
+    assert main([*run, "--trajectory", "moved.parquet", "--replicas", "2"]) == 0
+    assert "out.parquet and moved.parquet" in capsys.readouterr().out
+    kept = pt.load("moved.parquet")
+    np.testing.assert_array_equal(kept.potential_energy.ravel(), pt.load("out.parquet").energy)
+    assert main(["info", "moved.parquet", "--pictures", "drawn"]) == 0
+    assert "2 of 4 particles" in capsys.readouterr().out and len(os.listdir("drawn")) == 2
+    for wrong in ([*run, "--trajectory", "out.parquet"], [*run, "--trajectory", "a.csv"],
+                  ["train", "moved.parquet", "a.npz"], ["convert", "moved.parquet", "a.xyz"],
+                  ["dynamics", "Morse", "moved.parquet", "a.parquet"]):
+        assert main(wrong) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and any(f in said for f in wrong if "." in f)
 
 
 def test_a_moving_picture(tmp_path):

@@ -1,5 +1,6 @@
 """Files that were damaged or made to harm: refused with their names, or read as they were."""
 
+import dataclasses
 import io
 import json
 import re
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from databases import make
+from hostile import committee, unlike
 from memory import beside_tests
 from pes_toy.base.tables import read_arrays, read_table, write_arrays, write_table
 from pes_toy.cli import main
@@ -80,9 +82,61 @@ def said_of_picture(path):
     return repr(pt.figure_settings(path))
 
 
+def save_trajectory(path):
+    "One that failed, in a sheared cell, and one that did not."
+    x = np.array([[[0.5, 0.5], [1.6, 0.6], [0.7, 1.8]], [[0.5, 0.5], [0.8, 0.5], [0.7, 1.8]]])
+    cell = np.array([[3.0, 0.1], [0.2, 3.1]])
+    pt.dynamics(x, cell, steps=30, dt=1e-2, every=5, temperature=[0.1, 0.2],
+                progress=False).save(path)
+
+
+def said_of_trajectory(path):
+    "Everything in a trajectory, as text."
+    found = pt.load(path)
+    columns = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+    arrays = [columns.pop(name).tolist() for name in list(columns)
+              if isinstance(columns[name], np.ndarray)]
+    return repr([arrays, columns])
+
+
+def save_structures(path):
+    unlike().save(path)
+
+
+def said_of_structures(path):
+    found = pt.load(path)
+    return repr([found.statistics(), found.positions.tolist(), found.forces.tolist(),
+                 found.cell.tolist(), found.group.tolist(), found.units, found.about])
+
+
+def save_committee(path):
+    committee().save(path)
+
+
+def said_of_committee(path):
+    found = pt.load_network(path)
+    parts = [(model.parts()[0], *map(np.ndarray.tobytes, model.parts()[1].values()))
+             for model in (found, *found.members)]
+    return repr([parts, found.about])
+
+
+def save_curves(path):
+    errors = {"relaxed": {"energy_mae": {"random": np.array([[0.2, 0.1], [0.3, 1 / 7]])}}}
+    pt.LearningCurves([50, 100], errors, dict(seeds=2)).save(path)
+
+
+def said_of_curves(path):
+    found = pt.LearningCurves.load(path)
+    return repr([found.labels, found.errors, found.settings])
+
+
 KINDS = {
     "a.parquet": (save_parquet, said_of_database),
     "a.json": (save_json, said_of_database),
+    "moved.parquet": (save_trajectory, said_of_trajectory),
+    "unlike.parquet": (save_structures, said_of_structures),
+    "committee.npz": (save_committee, said_of_committee),
+    "curves.json": (save_curves, said_of_curves),
     "store.json": (save_store, said_of_store),
     "a.npz": (save_network, said_of_network),
     "a.png": (save_picture, said_of_picture),
@@ -123,7 +177,7 @@ def test_flipped_bits_are_noticed(name, tmp_path):
     save, read = KINDS[name]
     path = tmp_path / name
     save(path)
-    n = 40 if name in ("a.npz", "a.png") else 120
+    n = 40 if name.endswith(("npz", "png")) else 120
     refused = flipped(path, read, places_in(path, n))
     assert refused > n // 2  # the others mean nothing
 

@@ -130,6 +130,17 @@ def test_what_fits_into_a_limit_of_memory_once_all_is_loaded_is_done():
     assert said == "(300000, 8, 4, 2)\n"
 
 
+def test_small_jobs_are_looked_at_where_less_is_left(monkeypatch):
+    monkeypatch.setattr(limits, "available_memory", lambda: 1e12)
+    limits.check_memory("a list", 5e7, "make it shorter")
+    monkeypatch.setattr(limits, "address_space", lambda: 4e7)
+    limits.check_memory("a list", 3e7, "make it shorter")
+    with pytest.raises(ValueError, match="a list would take about 50 MB.*40 MB are available"):
+        limits.check_memory("a list", 5e7, "make it shorter")
+    with pt.unlimited():
+        limits.check_memory("a list", 5e7, "make it shorter")
+
+
 def test_a_training_that_does_not_fit_is_refused_before_it_begins(monkeypatch):
     monkeypatch.setattr(limits, "available_memory", lambda: 1e8)
     monkeypatch.setattr("pes_toy.training.keras_with_tensorflow", lambda: None)

@@ -34,6 +34,8 @@ def holds_nan(value, deep=0):
         return value.dtype.kind in "fc" and bool(np.isnan(value).any())
     if isinstance(value, (tuple, list)):
         return any(holds_nan(v, deep + 1) for v in value)
+    if isinstance(value, pt.Trajectory):  # nan from where a replica has ended
+        value = value[value.failed < 0]
     if dataclasses.is_dataclass(value) and not isinstance(value, type) and deep < 3:
         fields = [f.name for f in dataclasses.fields(value) if f.name not in UNKNOWN]
         return any(holds_nan(getattr(value, name), deep + 1) for name in fields)
@@ -79,6 +81,11 @@ FOUND = [  # what was found in this way, and mended
     ("RelativeDistances.pullback", "g", np.nan), ("RelativeDistances.pullback", "g", []),
     ("split", "seed", np.zeros(3)), ("split", "seed", []), ("split", "seed", pd.Series([5.0])),
     ("split", "seed", "a"), ("sample", "seed", "abc"), ("sample", "n", -1),
+    ("animate", "seconds", 1e9), ("distances of a trajectory", "r_max", 1e-300),
+    ("displacement of a trajectory", "lags", 10**9), ("rows of a trajectory", "replicas", None),
+    ("dynamics", "every", 2**64), ("relax_cell", "width", 1e300), ("active_learning", "oracle", 5),
+    ("active_learning", "seeds", 10**9), ("active_learning", "strategies", 5),
+    ("active_learning", "compute", "no"), ("train on structures", "callback", 5),
     ("relax", "relaxer", []), ("relax", "relaxer", np.zeros(3)),
     ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]
 

@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['ALL_THE_SAME', 'MOST_NEAR', 'HOUR', 'DAY', 'FIRST_USE', 'SMALL', 'unlimited', 'in_words', 'check_near',
-           'check_seconds', 'available_memory', 'used_memory', 'check_memory', 'check_disk']
+__all__ = ['ALL_THE_SAME', 'MOST_NEAR', 'HOUR', 'DAY', 'FIRST_USE', 'SMALL', 'COMPILING', 'unlimited', 'in_words', 'check_near',
+           'check_seconds', 'available_memory', 'used_memory', 'address_space', 'check_memory', 'check_room',
+           'check_disk']
 
 # %% ../../nbs/base/limits.ipynb #3997534b
 _limited = contextvars.ContextVar("limited", default=True)
@@ -95,16 +96,20 @@ def _of_group(folder=Path("/sys/fs/cgroup")):
     return most - now + float(rows.get("inactive_file", 0))
 
 def _of_process():
-    "What a limit of address space leaves."
+    "What a limit of address space leaves, when all is loaded."
+    later = 0.0 if "scipy.linalg" in sys.modules else FIRST_USE
+    return address_space() - later
+
+def address_space() -> float: # bytes; infinite where there is no limit
+    "What a limit of address space (`ulimit -v`) leaves now."
     try:
         import resource
     except ImportError: # Windows
         return math.inf
-    import psutil
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     if most == resource.RLIM_INFINITY: return math.inf
-    later = 0.0 if "scipy.linalg" in sys.modules else FIRST_USE
-    return float(most - psutil.Process().memory_info().vms - later)
+    import psutil
+    return float(most - psutil.Process().memory_info().vms)
 
 # %% ../../nbs/base/limits.ipynb #c4e39e6f
 SMALL = 1e8 # bytes that need no look
@@ -115,11 +120,27 @@ def check_memory(
     remedy: str, # what to do
 ):
     "Refuses what does not fit into the memory that is available."
-    if need < SMALL or not _limited.get(): return
-    left = available_memory()
+    if not _limited.get(): return
+    left = address_space() if need < SMALL else available_memory()
     if need > left:
-        raise ValueError(f"{what} would take about {need / 1e9:,.1f} GB of memory, and "
-                         f"{max(left, 0) / 1e9:,.1f} GB are available; {remedy}{ALL_THE_SAME}")
+        raise ValueError(f"{what} would take about {_size(need)} of memory, and "
+                         f"{_size(max(left, 0.0))} are available; {remedy}{ALL_THE_SAME}")
+
+def _size(number):
+    "Bytes in words."
+    return f"{number / 1e9:,.1f} GB" if number >= SMALL else f"{number / 1e6:,.0f} MB"
+
+COMPILING = 2e8 # bytes of address space that compiling a kernel may take
+
+def check_room(
+    what: str, # the subject of the sentence
+):
+    "Refuses to compile where a limit of address space leaves no room for it."
+    left = address_space()
+    if left < COMPILING and _limited.get():
+        raise ValueError(f"{what} needs {_size(COMPILING)} of address space, and "
+                         f"{_size(max(left, 0.0))} are left; raise the limit "
+                         f"(ulimit -v){ALL_THE_SAME}")
 
 # %% ../../nbs/base/limits.ipynb #1b74658f
 def check_disk(

@@ -17,7 +17,8 @@ from .files import UpdateError, digest_of, from_json, read_text, whole_file
 
 # %% auto #0
 __all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'Ragged', 'write_table', 'read_table',
-           'check_schema', 'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays', 'read_arrays']
+           'check_schema', 'bits_of_row', 'columns_of', 'checksums', 'write_json', 'read_json', 'write_arrays',
+           'read_arrays']
 
 # %% ../../nbs/base/tables.ipynb #0a5e8ea8
 ROOM = 2**26 # bytes that any file may unpack to
@@ -153,14 +154,16 @@ def _check_size(file, packed):
 
 def _unpacked(file):
     "Bytes of the columns of a Parquet file, by its directory."
-    widths = [_bits(column) for column in file.schema_arrow]
+    widths = [bits_of_row(column) for column in file.schema_arrow]
     groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
     rows = max(file.metadata.num_rows, sum(group.num_rows for group in groups))
     pages = sum(group.total_byte_size for group in groups)
     return max(rows * sum(widths) // 8, pages)
 
-def _bits(column):
-    "Bits of a row of a column of numbers, or of lists; those of any length have an end at least."
+def bits_of_row(
+    column, # a field of a schema of pyarrow, of numbers or lists of them
+) -> int: # of lists of any length those of an end, at least
+    "Bits of a row of a column."
     import pyarrow as pa
     kind, length = column.type, 1
     if pa.types.is_large_list(kind) and pa.types.is_floating(kind.value_type): return 64
