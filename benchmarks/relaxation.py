@@ -7,10 +7,11 @@ minutes, half of them for compiling; databases are made on all cores.
 """
 import dataclasses
 import math
+import time
 
 import numba
 import numpy as np
-from timing import best_of, show
+from timing import best_of, rounds_of, show
 
 import pes_toy as pt
 from pes_toy.engine.streams import Draw
@@ -154,6 +155,46 @@ def ratios():
     show("the descent against the plain kernel", rows)
 
 
+def points_of(x, w, p, reach):
+    "What a moved particle sees: images of the others, and its own on one side; from its place."
+    shifts = w * cells(x.shape[1], math.ceil(reach / w))
+    others = (np.delete(x, p, axis=0)[:, None] + shifts - x[p]).reshape(-1, x.shape[1])
+    own = shifts[len(shifts) // 2 + 1:]
+    seen = [a[np.linalg.norm(a, axis=1) < reach] for a in (others, own)]
+    return np.concatenate(seen), len(seen[0])
+
+
+def needed(x, w, p):
+    "Roots and divisions for the new place of a particle, if nothing is computed in vain."
+    at, others = points_of(x, w, p, MODIFIED.reach)
+    r = np.linalg.norm(at, axis=1)
+    third = np.linalg.norm(at[:, None] - at, axis=2)
+    closed = np.tril(r[:, None] + r + third < 3 * MODIFIED.cutoff, -1)
+    triangles = closed[:, :others].sum()
+    return len(r) + triangles, (r < MODIFIED.cutoff).sum() + triangles
+
+
+def bound():
+    "The least that a move takes, by what it cannot do without: roots and divisions."
+    x = np.random.default_rng(0).uniform(0, 4.6, (20, 8, 3))
+    course = [x] + [pt.relax(x, 4.6, epochs=n).positions for n in (10, 20, 40)]
+    counts = [needed(one, 4.6, p) for some in course for one in some for p in range(8)]
+    roots, divisions = np.mean(counts, axis=0)
+    numbers, out = np.linspace(1, 2, 1024), np.empty(1024)
+    ours(2, 8, 3, 4.6) # compiles
+    times = rounds_of(
+        lambda: ours(100, 8, 3, 4.6), lambda: [np.sqrt(numbers, out) for _ in range(1000)],
+        lambda: [np.divide(1.5, numbers, out) for _ in range(1000)], clock=time.process_time)
+    taken, root, division = map(min, times)
+    move = taken / 100 / 8 / 40 * 1e9
+    least = (roots * root + divisions * division) / 1_024_000 * 1e9
+    show("a move of 8 particles in 3-D, w = 4.6", [
+        ("roots", roots, "for the sides of the triangles that count"),
+        ("divisions", divisions, "for pairs and triangles"),
+        ("both, in long rows", least, "ns"), ("a move", move, "ns"),
+        ("", move / least, "times what its roots and divisions take")])
+
+
 def scaling():
     "The cost of a move at constant density."
     rows = []
@@ -181,5 +222,6 @@ def databases():
 
 if __name__ == "__main__":
     ratios()
+    bound()
     scaling()
     databases()

@@ -26,8 +26,8 @@ from .layouts import in_shape, stored_spec
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
-__all__ = ['SCHEMA', 'MANIFEST', 'Manifest', 'file_digest', 'write_manifest', 'read_manifest', 'chunk_name', 'write_chunk',
-           'read_chunk', 'Dataset', 'load']
+__all__ = ['SCHEMA', 'MANIFEST', 'LARGEST', 'MEGABYTES', 'SECONDS', 'Manifest', 'file_digest', 'is_as_written', 'write_manifest',
+           'read_manifest', 'chunk_name', 'write_chunk', 'read_chunk', 'Dataset', 'load', 'usual_chunk', 'bytes_each']
 
 # %% ../nbs/05c_datasets.ipynb #35125e06
 SCHEMA = 1 # of the manifest
@@ -56,6 +56,15 @@ def file_digest(
 ) -> str: # 64 hexadecimal digits
     "SHA-256 of all its bytes."
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+def is_as_written(
+    path: Path, # of a file
+    size: int, # in bytes, when it was written
+    digest: str, # then
+) -> bool:
+    "Is a file as it was written?"
+    if not path.is_file() or path.stat().st_size != size: return False
+    return file_digest(path) == digest
 
 # %% ../nbs/05c_datasets.ipynb #4d60c374
 def write_manifest(
@@ -430,3 +439,24 @@ def load(
     if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():
         return Dataset(path, potential)
     return load_file(path, potential)
+
+# %% ../nbs/05c_datasets.ipynb #2c977e56
+LARGEST = 65_536 # configurations of a chunk
+MEGABYTES = 32 # of a chunk
+SECONDS = 30.0 # for a chunk: what a crash may cost
+
+def usual_chunk(
+    spec: DatabaseSpec, # what to make
+    seconds_each: float, # for a configuration
+) -> int: # configurations that are drawn for a chunk
+    "As many as fit into 32 MB and are made within half a minute."
+    fitting = MEGABYTES * 1e6 / bytes_each(spec)
+    return int(max(1, min(LARGEST, fitting, max(16, SECONDS / seconds_each))))
+
+def bytes_each(
+    spec: DatabaseSpec, # what to make
+) -> int: # in memory; random numbers do not get smaller on disk
+    "Bytes of a configuration."
+    numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6
+    numbers += spec.stress * spec.dimension**2
+    return 8 * numbers

@@ -27,9 +27,9 @@ from .base.jobs import n_workers, progress_bar
 from .base.registry import RELAXERS
 from .base.streaming import at_ranks
 from .database import Database
-from pes_toy.datasets import (
-    MANIFEST, Dataset, Manifest, chunk_name, file_digest, read_chunk, read_manifest, write_chunk,
-    write_manifest)
+from .datasets import (
+    MANIFEST, Dataset, Manifest, bytes_each, chunk_name, file_digest, is_as_written, read_chunk,
+    read_manifest, usual_chunk, write_chunk, write_manifest)
 from .engine.compile import sources
 from .generation import (
     BLOCK, Block, _check_limit, _check_spec, _joined, _taken, estimate, fill_share,
@@ -37,8 +37,8 @@ from .generation import (
 from .specification import DatabaseSpec, own_values
 
 # %% auto #0
-__all__ = ['LARGEST', 'MEGABYTES', 'SECONDS', 'Piece', 'plan', 'make_piece', 'Task', 'Done', 'do_task', 'Cut', 'find_cut',
-           'Filling', 'gaps', 'usual_chunk', 'bytes_each', 'generate', 'cost_of_dataset']
+__all__ = ['Piece', 'plan', 'make_piece', 'Task', 'Done', 'do_task', 'Cut', 'find_cut', 'Filling', 'gaps', 'generate',
+           'cost_of_dataset']
 
 # %% ../nbs/05d_many.ipynb #4c54940d
 class Piece(NamedTuple):
@@ -214,7 +214,7 @@ class Filling:
     def fill(self):
         "From whatever is there to a complete dataset."
         listed = self.manifest.chunks or []
-        is_whole = all(_is_same(self.folder / name, *rest) for name, _, *rest in listed)
+        is_whole = all(is_as_written(self.folder / name, *rest) for name, _, *rest in listed)
         if listed and not is_whole:
             self.manifest.chunks = None # it must not say that it is complete meanwhile
             write_manifest(self.folder, self.manifest)
@@ -231,11 +231,6 @@ def _mark(path):
     "What changes when a file does."
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-def _is_same(path, size, digest):
-    "Is a file as it was written?"
-    if not path.is_file() or path.stat().st_size != size: return False
-    return file_digest(path) == digest
 
 # %% ../nbs/05d_many.ipynb #f64c1a0c
 def gaps(
@@ -424,27 +419,6 @@ def _listed(self: Filling, piece):
         raise ValueError(f"the chunk {str(path)!r} was removed or damaged while the others were "
                          "made; the same call goes on")
     return [path.name, rows, path.stat().st_size, file_digest(path)]
-
-# %% ../nbs/05d_many.ipynb #2c977e56
-LARGEST = 65_536 # configurations of a chunk
-MEGABYTES = 32 # of a chunk
-SECONDS = 30.0 # for a chunk: what a crash may cost
-
-def usual_chunk(
-    spec: DatabaseSpec, # what to make
-    seconds_each: float, # for a configuration
-) -> int: # configurations that are drawn for a chunk
-    "As many as fit into 32 MB and are made within half a minute."
-    fitting = MEGABYTES * 1e6 / bytes_each(spec)
-    return int(max(1, min(LARGEST, fitting, max(16, SECONDS / seconds_each))))
-
-def bytes_each(
-    spec: DatabaseSpec, # what to make
-) -> int: # in memory; random numbers do not get smaller on disk
-    "Bytes of a configuration."
-    numbers = spec.n_particles * spec.dimension * (2 if spec.forces else 1) + 6
-    numbers += spec.stress * spec.dimension**2
-    return 8 * numbers
 
 # %% ../nbs/05d_many.ipynb #6150160f
 def _open_folder(path):

@@ -26,7 +26,7 @@ from .engine.shapes import volumes
 from .lattice import plot_lattice
 
 # %% auto #0
-__all__ = ['Predictor', 'truth_of', 'Drag', 'load_network']
+__all__ = ['Predictor', 'facts_about', 'own_truth', 'truth_of', 'Drag', 'load_network']
 
 # %% ../nbs/06d_models.ipynb #5d51b105
 class Predictor(Shown):
@@ -222,6 +222,23 @@ def plot_prediction(self: Predictor,
     return ax
 
 # %% ../nbs/06d_models.ipynb #f7227319
+def facts_about(
+    database: Database, # what a model was trained on
+) -> dict: # plain values, for about
+    "What a model should remember of its database, for the drag and for warnings elsewhere."
+    return dict(
+        database=None if database.spec is None else database.spec.to_dict(),
+        labels=database.about.get("labels"),
+        widths=[float(database.width.min()), float(database.width.max())],
+        energies=[float(database.energy.min()), float(database.energy.max())])
+
+def own_truth(
+    database: Database, # what a model was trained on
+): # the potential, if it is the user's own
+    "The potential that no file can hold; None for the built-in ones."
+    if database.spec is None or database.spec.potential.variant: return None
+    return database.spec.potential
+
 def truth_of(
     network: Predictor, # whose about says what it was trained on
     potential: object = None, # the truth, if it is to be another

@@ -27,9 +27,9 @@ from .energy import check_potential, forces
 from .engine.potentials import interaction_of
 from .engine.shapes import as_matrices, heights, reduced, volumes
 from .engine.sums import (
-    check_size, depths, evaluate, groups_of, is_boxed, seconds_of, ways_for)
+    check_size, depths, evaluate, groups_of, is_boxed, moving_kernel, seconds_of, ways_for)
 from pes_toy.engine.verlet import (
-    Kept, Pace, Replicas, begin_step, draw_velocities, end_step, first_normals, move_for,
+    Kept, Pace, Replicas, begin_step, draw_velocities, end_step, first_normals, move,
     seed_replicas)
 from .lattice import cells, wrap
 from .layouts import LATEST, check_path, versions
@@ -202,7 +202,7 @@ class _OfPotential:
     def advance(self, them, kept, pace):
         "Makes the steps of `pace`."
         N, d = them.x.shape[1:]
-        run = move_for(self.potential, self.way.lists)
+        run = moving_kernel(move, self.potential, self.way.lists)
         u = interaction_of(self.potential)
         each = self.seconds * (pace.steps[1] - pace.steps[0])
         for these, around, lengths in groups_of(self.way, self.w, self.depths, d, False):

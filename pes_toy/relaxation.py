@@ -14,12 +14,13 @@ from .base.jobs import in_threads
 from .base.limits import DAY, check_seconds
 from .energy import check_potential, check_protocol, plain_energy
 from .engine.descents import Case, descend
-from .engine.fire import fire_for
+from .engine.fire import fire
 from .engine.neighbours import check_apart
 from .engine.potentials import interaction_of
 from .engine.shapes import heights, reduced, sizes
 from .engine.streams import RELAX, Draw, Images, Steps, batch_of, uniforms
-from .engine.sums import check_size, depths, evaluate, is_boxed, seconds_of, ways_for
+from .engine.sums import (check_size, depths, evaluate, is_boxed, moving_kernel,
+                                 seconds_of, ways_for)
 from .lattice import cells, wrap
 from .potentials import ModifiedLennardJones
 
@@ -254,7 +255,7 @@ class Fire(Relaxer, name="fire"):
         check_seconds("relaxing one configuration", each,
                       "make the cell wider, or relax for fewer epochs", DAY)
         if not way.lists: deep[:] = -1
-        run, u = fire_for(potential, way.lists), interaction_of(potential)
+        run, u = moving_kernel(fire, potential, way.lists), interaction_of(potential)
         steps = Steps(recipe.epochs, recipe.max_delta)
         for depth in np.unique(deep):
             images = Images(False, int(depth))

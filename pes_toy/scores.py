@@ -444,6 +444,10 @@ def fit_baseline(
     "Fit a baseline; the counterpart of `train`."
     if not isinstance(spec, BaselineSpec):
         raise TypeError(f"spec must be a BaselineSpec, got {spec!r}")
+    if not isinstance(database, Database):
+        raise TypeError("a baseline is fitted to a Database, whose cells hold equally many "
+                        f"particles, got {type(database).__name__}; train() learns from "
+                        "Structures, too")
     training, _ = training_rows(database, spec.validation, spec.seed)
     began = time.perf_counter()
     values = inputs_for(database, spec.descriptor)[training]

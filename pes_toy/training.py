@@ -26,15 +26,15 @@ from .engine.epochs import (
     TrainingData, build_model, compiled_epoch, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
 from .engine.shapes import volumes
-from pes_toy.networks import (
-    Network, apply_transform, check_n_inputs, plain_activation,
-    transform_slope)
+from .models import facts_about, own_truth
+from .networks import (
+    Network, apply_transform, check_n_inputs, plain_activation, transform_slope)
 from .prepared import inputs_of
 
 # %% auto #0
 __all__ = ['plain_training', 'words_of_inputs', 'descriptor_for', 'said_of', 'InputSettings', 'TrainingSpec', 'check_fraction',
            'learning_rates', 'Plateau', 'DivergedError', 'training_rows', 'check_labels', 'inputs_for',
-           'train_in_memory', 'facts_about', 'own_truth']
+           'train_in_memory']
 
 # %% ../nbs/07a_training.ipynb #c91e6cb75
 def plain_training(
@@ -134,8 +134,7 @@ def _check_inputs(inputs):
     if not isinstance(inputs, str):
         raise TypeError(f"inputs must be one of {', '.join(words)} or a Descriptor such as "
                         f"ProximityEigenvalues(), got {inputs!r}; make yours a frozen dataclass "
-                        "that "
-                        "inherits from Descriptor")
+                        "that inherits from Descriptor")
     if inputs not in words:
         raise ValueError(f"inputs must be one of {', '.join(words)}; got {inputs!r}")
 
@@ -335,19 +334,16 @@ def inputs_for(
 def _check_trainable(database):
     if not isinstance(database, Database):
         raise TypeError(f"database must be a Database, got {type(database).__name__}; load(path) "
-                        "reads "
-                        "one from a file, Database.from_arrays makes one from arrays")
+                        "reads one from a file, Database.from_arrays makes one from arrays")
     if len(database) < 2:
         raise ValueError(f"database holds {len(database)} configurations; training needs at least "
-                         "a "
-                         "batch and a validation part")
+                         "a batch and a validation part")
     for name in ("energy", "forces", "stress"):
         column = getattr(database, name, None)
         if column is not None and not np.isfinite(column).all():
             row = int(np.argwhere(~np.isfinite(column))[0][0])
             raise ValueError(f"{name} of configuration {row} is not finite; leave such rows out "
-                             "with "
-                             "database.filter")
+                             "with database.filter")
 
 # %% ../nbs/07a_training.ipynb #c2623aedd
 @dataclass
@@ -588,23 +584,6 @@ def train_in_memory(
                      **facts_about(database)}
     network.truth = own_truth(database)
     return network
-
-def facts_about(
-    database: Database, # what a model was trained on
-) -> dict: # plain values, for about
-    "What a model should remember of its database, for the drag and for warnings elsewhere."
-    return dict(
-        database=None if database.spec is None else database.spec.to_dict(),
-        labels=database.about.get("labels"),
-        widths=[float(database.width.min()), float(database.width.max())],
-        energies=[float(database.energy.min()), float(database.energy.max())])
-
-def own_truth(
-    database: Database, # what a model was trained on
-): # the potential, if it is the user's own
-    "The potential that no file can hold; None for the built-in ones."
-    if database.spec is None or database.spec.potential.variant: return None
-    return database.spec.potential
 
 # %% ../nbs/07a_training.ipynb #8acceeef
 @patch

@@ -12,6 +12,7 @@ from pes_toy.generation import generate_in_memory as generate
 from pes_toy.models import load_network, truth_of
 from pes_toy.networks import apply_transform, fit_transform
 from pes_toy.scores import METHODS, BaselineSpec, fit_baseline
+from pes_toy.structures import Structures
 from pes_toy.training import TrainingSpec
 
 IMPOSSIBLE = [
@@ -140,6 +141,12 @@ def test_a_baseline_of_a_potential_of_ones_own_knows_its_truth():
     model.truth = None # as in a file
     with pytest.raises(ValueError, match="'mine'.*give potential="):
         model.drag()
+
+
+def test_structures_are_no_data_for_a_baseline(db):
+    structures = Structures.from_database(db[:9])
+    with pytest.raises(TypeError, match="fitted to a Database.*got Structures; train"):
+        fit_baseline(structures, BaselineSpec())
 
 
 @pytest.mark.parametrize("method", METHODS)

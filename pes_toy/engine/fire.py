@@ -7,13 +7,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 import numpy as np
-from .compile import for_potential, kernel
-from .neighbours import square_cell
+from .compile import kernel
 from .streams import cells_within, draw_start, seed_stream, streams
-from .sums import Around, listed_forces, new_points, new_room, once_forces, wider_room
+from .sums import Around, forces_now, more_room_now, room_now
 
 # %% auto #0
-__all__ = ['Motion', 'fire', 'fire_for']
+__all__ = ['Motion', 'fire']
 
 # %% ../../nbs/engine/fire.ipynb #8a7e0bec
 class Motion(NamedTuple):
@@ -23,32 +22,6 @@ class Motion(NamedTuple):
     best: np.ndarray # (N, d) the lowest positions so far
     now: np.ndarray # (4,) time step, alpha, steps downhill, lowest energy
     room: tuple # where forces are summed
-
-@kernel
-def _energy_and_forces(x, w, u, around, motion):
-    "N v and forces through lists of neighbours, and the room that is lacking (0: none)."
-    return once_forces(x, square_cell(w, x.shape[1]), u, motion.room, motion.f)
-
-@kernel
-def _room_for(N, d, around):
-    return new_room(N, np.int64(0), around.stop)
-
-@kernel
-def _more_room(room, lack):
-    return wider_room(room, lack)
-
-@kernel
-def _listed_energy_and_forces(x, w, u, around, motion):
-    "The same over all images."
-    return listed_forces(x, w, u, around, motion.room, motion.f), 0
-
-@kernel
-def _listed_room_for(N, d, around):
-    return new_points(len(around.cells) * N, d)
-
-@kernel
-def _same_room(room, lack):
-    return room
 
 # %% ../../nbs/engine/fire.ipynb #d3b408a6
 @kernel
@@ -126,7 +99,7 @@ def _roll(x, w, motion, max_delta):
 def _motion_of(N, d, around):
     "Room for one configuration."
     return Motion(np.zeros((N, d)), np.zeros((N, d)), np.zeros((N, d)), np.zeros(4),
-                  _room_for(N, d, around))
+                  room_now(N, d, around))
 
 @kernel
 def _start(x, motion, energy):
@@ -152,7 +125,8 @@ def fire(batch, which, u, steps, draw_of, images):
         if draw_of.random_start: draw_start(x, w, state)
         epoch = -1
         while epoch < steps.epochs:
-            energy, lack = _energy_and_forces(x, w, u, around, motion)
+            energy, lack = forces_now(x, batch.width, m, u, around,
+                                      motion.room, motion.f)
             if steps.stop[0]: return
             if lack > 0:
                 motion = _with_room(motion, lack)
@@ -171,15 +145,4 @@ def fire(batch, which, u, steps, draw_of, images):
 @kernel
 def _with_room(motion, lack):
     "The same motion with room for `lack` neighbours of a particle."
-    return Motion(motion.f, motion.v, motion.best, motion.now, _more_room(motion.room, lack))
-
-def fire_for(
-    potential, # a potential
-    listed: bool, # sum over all images?
-): # the kernel
-    "FIRE with the forces of a potential; only what is used is compiled."
-    if not listed: return for_potential(fire, potential)
-    energy_and_forces = for_potential(_listed_energy_and_forces, potential)
-    parts = {_energy_and_forces: energy_and_forces, _room_for: _listed_room_for,
-             _more_room: _same_room}
-    return for_potential(fire, potential, parts, "_listed")
+    return Motion(motion.f, motion.v, motion.best, motion.now, more_room_now(motion.room, lack))

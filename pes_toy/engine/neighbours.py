@@ -110,7 +110,7 @@ class Near(NamedTuple):
     who: np.ndarray # places of their particles in the grid
     apart: np.ndarray # (4, most) x, y, z seen from the place, and the distance
 
-@kernel
+@kernel(inline=True)
 def new_near(most):
     "Room for a list of `most` points; one more is written but does not count."
     return Near(np.zeros(most + 1, np.int64), np.zeros((4, most + 1)))
@@ -189,7 +189,7 @@ def _sort(grid, box, x):
             at[3 - d + c, q] = x[i, c]
 
 # %% ../../nbs/engine/neighbours.ipynb #cb9b16b9c
-@kernel
+@kernel(inline=True)
 def grid_arrays(N):
     "The arrays of a grid, to be used for one configuration after another."
     numbers = np.zeros(N + 2, np.int64), np.zeros(N, np.int64), np.zeros(N, np.int64)

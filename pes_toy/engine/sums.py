@@ -12,288 +12,20 @@ from ..base.checks import check_number
 from ..base.jobs import NEVER, in_threads
 from ..base.limits import check_near, check_seconds
 from .compile import for_potential, kernel
-from .neighbours import (BOXED_FROM, Near, cell_at, check_apart, fill_grid,
-                                       grid_arrays, later, least_distance, most_near, new_near,
-                                       wrap_in_place)
+from .neighbours import BOXED_FROM, cell_at, check_apart, wrap_in_place
 from .potentials import (interaction_of, pair_slope, pair_value, triplet_slope,
                                        triplet_value)
 from .shapes import (cell_tables, heights, reduced, same_cells, sizes,
                                    wrapped_into)
+from .triangles import new_room, once_energy, once_forces, room_with_virial
 from ..lattice import cells
 
 # %% auto #0
-__all__ = ['BLOCK', 'FIRST', 'LOOK', 'WAYS', 'MOST_POINTS', 'Triangles', 'Room', 'new_room', 'room_with_virial', 'wider_room',
-           'once_energy', 'once_forces', 'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy',
+__all__ = ['FIRST', 'WAYS', 'MOST_POINTS', 'Around', 'Points', 'new_points', 'list_points', 'third_side', 'listed_energy',
            'listed_forces', 'listed_virial', 'once_energies', 'once_energies_and_forces', 'once_energies_and_virials',
-           'listed_energies', 'listed_energies_and_forces', 'listed_energies_and_virials', 'Way', 'ways_for', 'depths',
-           'is_boxed', 'check_size', 'crowd', 'seconds_of', 'groups_of', 'run_way', 'evaluate']
-
-# %% ../../nbs/engine/sums.ipynb #ffa0a3d4
-class Triangles(NamedTuple):
-    "Triangles of a particle and two of its listed neighbours."
-    corner: np.ndarray # (2, most) the two entries of the list
-    side: np.ndarray # (7, most) the sides to them and the third one, energy, slopes by the sides
-
-class Room(NamedTuple):
-    "Where one configuration is worked on."
-    arrays: tuple # of the grid
-    near: Near # later neighbours of some particles, one list after another
-    mine: np.ndarray # the particle whose neighbour an entry is, by its place in the grid
-    pairs: np.ndarray # (2, ...) energies of the listed pairs, and slopes by their distances
-    push: np.ndarray # (..., 3) what else listed points are pushed by
-    triangles: Triangles
-    total: np.ndarray # (N, 3) forces in the order of the grid
-    stop: np.ndarray # (1,) becomes True when nobody wants the result any more
-    virial: np.ndarray # (3, 3) derivative of N v by a strain; empty: not asked for
-
-BLOCK = 500 # entries that are listed, at least, before their sums are taken
-FIRST = 256 # listed neighbours that there is room for at first, in large cells
-
-@kernel
-def _room_for(arrays, most, total, stop, virial):
-    "Lists for up to `most` neighbours of each particle, beside the arrays of all particles."
-    long = most + BLOCK
-    triangles = Triangles(np.zeros((2, 2 * long), np.int64), np.zeros((7, 2 * long)))
-    return Room(arrays, new_near(long), np.zeros(long, np.int64), np.zeros((2, long)),
-                np.zeros((long, 3)), triangles, total, stop, virial)
-
-@kernel
-def new_room(N, most, stop):
-    "Room for N particles, each with up to `most` listed neighbours."
-    return _room_for(grid_arrays(N), most, np.zeros((N, 3)), stop, np.zeros((0, 0)))
-
-@kernel
-def room_with_virial(N, most, stop):
-    "The same with room for the virial."
-    return _room_for(grid_arrays(N), most, np.zeros((N, 3)), stop, np.zeros((3, 3)))
-
-@kernel
-def wider_room(room, most):
-    "The same room with longer lists; what belongs to all particles is kept."
-    return _room_for(room.arrays, most, room.total, room.stop, room.virial)
-
-# %% ../../nbs/engine/sums.ipynb #0df76874
-@kernel(inline=True)
-def _list(u, grid, room, q):
-    "Lists the later neighbours of particles from q on; the next particle and the length."
-    count = np.int64(0) # a bare 0 has a type of its own, for which `later` would be compiled twice
-    N = len(grid.owner)
-    while q < N and count < BLOCK:
-        before = count
-        count = later(grid, q, u.reach, room.near, count)
-        for a in range(before, count):
-            room.mine[a] = q
-        q += 1
-    return q, count
-
-@kernel(inline=True)
-def _roots(r, count, least):
-    "Takes the roots of squares; is one too small?"
-    closest = np.inf
-    for a in range(count):
-        r[a] = math.sqrt(r[a])
-    for a in range(count):
-        closest = min(closest, r[a])
-    return closest <= least
-
-# %% ../../nbs/engine/sums.ipynb #ca2dba6b8
-@kernel(inline=True)
-def _triangles_with(u, near, begin, a, tri, m):
-    "Lists the triangles of entry a and the entries begin..a of one particle."
-    apart, corner, side = near.apart, tri.corner, tri.side
-    x, y, z, ra = apart[0, a], apart[1, a], apart[2, a], apart[3, a]
-    for b in range(begin, a):
-        dx = apart[0, b] - x
-        dy = apart[1, b] - y
-        dz = apart[2, b] - z
-        rb = apart[3, b]
-        rc = math.sqrt(dx * dx + dy * dy + dz * dz)
-        corner[0, m] = a
-        corner[1, m] = b
-        side[0, m] = ra
-        side[1, m] = rb
-        side[2, m] = rc
-        m += (rc < u.reach) & (ra + rb + rc < u.perimeter)
-    return m
-
-# %% ../../nbs/engine/sums.ipynb #8929a43e
-@kernel(inline=True)
-def _list_triangles(u, room, row, begin, count):
-    "Lists triangles from entry `row` on, while there is room: where to go on, and how many."
-    near, tri = room.near, room.triangles
-    m = 0
-    while row < count:
-        if row > 0 and room.mine[row] != room.mine[row - 1]:
-            begin = row
-        if m + row - begin >= tri.side.shape[1]: break
-        m = _triangles_with(u, near, begin, row, tri, m)
-        row += 1
-    return row, begin, m
-
-# %% ../../nbs/engine/sums.ipynb #1bef289e
-@kernel(inline=True)
-def _sum(values, count):
-    "The sum of the first values, in order."
-    total = 0.0
-    for a in range(count):
-        total += values[a]
-    return total
-
-@kernel(inline=True)
-def _pair_values(u, room, count):
-    "Energies of the listed pairs."
-    for a in range(count):
-        room.pairs[0, a] = pair_value(u.p, room.near.apart[3, a])
-
-@kernel(inline=True)
-def _triplet_values(u, tri, m):
-    "Energies of the listed triangles."
-    for t in range(m):
-        tri.side[3, t] = triplet_value(u.p, tri.side[0, t], tri.side[1, t], tri.side[2, t])
-
-@kernel(inline=True)
-def _pair_slopes(u, room, count):
-    "Energies of the listed pairs, and what they pull."
-    near, pairs = room.near, room.pairs
-    w2 = 2.0 * u.pair_weight
-    for a in range(count):
-        pairs[0, a], slope = pair_slope(u.p, near.apart[3, a])
-        pairs[1, a] = w2 * slope
-
-@kernel(inline=True)
-def _triplet_slopes(u, tri, m):
-    "Energies of the listed triangles, and what they pull."
-    w3 = 6.0 * u.triplet_weight
-    for t in range(m):
-        c = tri.side[2, t]
-        tri.side[3, t], sa, sb, sc = triplet_slope(u.p, tri.side[0, t], tri.side[1, t], c)
-        tri.side[4, t] = w3 * sa
-        tri.side[5, t] = w3 * sb
-        tri.side[6, t] = w3 * sc / c
-
-# %% ../../nbs/engine/sums.ipynb #81fa9e1c
-@kernel(inline=True)
-def _push_corners(room, m):
-    "Adds the slopes of the listed triangles to their corners."
-    near, tri, pairs, push = room.near, room.triangles, room.pairs, room.push
-    for t in range(m):
-        a = tri.corner[0, t]
-        b = tri.corner[1, t]
-        pairs[1, a] += tri.side[4, t]
-        pairs[1, b] += tri.side[5, t]
-        s = tri.side[6, t]
-        for k in range(3):
-            f = s * (near.apart[k, b] - near.apart[k, a])
-            push[a, k] += f
-            push[b, k] -= f
-
-@kernel(inline=True)
-def _apply(room, count):
-    "Turns pulls and pushes on the listed points into forces, and their reaction."
-    near, push, total = room.near, room.push, room.total
-    for a in range(count):
-        s = room.pairs[1, a] / near.apart[3, a]
-        fx = push[a, 0] - s * near.apart[0, a]
-        fy = push[a, 1] - s * near.apart[1, a]
-        fz = push[a, 2] - s * near.apart[2, a]
-        o = near.who[a]
-        q = room.mine[a]
-        total[o, 0] += fx
-        total[o, 1] += fy
-        total[o, 2] += fz
-        total[q, 0] -= fx
-        total[q, 1] -= fy
-        total[q, 2] -= fz
-
-@kernel(inline=True)
-def _add_virial(room, count):
-    "Adds to the virial: minus the forces on the listed points, times where they stand."
-    apart, push, virial = room.near.apart, room.push, room.virial
-    for a in range(count):
-        s = room.pairs[1, a] / apart[3, a]
-        for k in range(3):
-            f = push[a, k] - s * apart[k, a]
-            for c in range(3):
-                virial[k, c] -= f * apart[c, a]
-
-# %% ../../nbs/engine/sums.ipynb #7e15cf32
-LOOK = 1_000_000 # pairs of neighbours from one look at the flag of Ctrl-C to the next
-
-@kernel(bare=True)
-def _grid_energy(u, grid, room):
-    "Energy of a configuration, N v; nan if two particles coincide."
-    near, tri = room.near, room.triangles
-    pairs = triangles = 0.0
-    q = work = np.int64(0)
-    while q < len(grid.owner):
-        if work > LOOK:
-            work = 0
-            if room.stop[0]: return np.nan
-        q, count = _list(u, grid, room, q)
-        work += count * count
-        if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
-        if u.pair_weight != 0.0:
-            _pair_values(u, room, count)
-            pairs += _sum(room.pairs[0], count)
-        row = begin = 0 if u.triplet_weight != 0.0 else count
-        while row < count:
-            row, begin, m = _list_triangles(u, room, row, begin, count)
-            _triplet_values(u, tri, m)
-            triangles += _sum(tri.side[3], m)
-    return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
-
-# %% ../../nbs/engine/sums.ipynb #197b84ac
-@kernel(bare=True)
-def _grid_forces(u, grid, room, f):
-    "The same with forces (N, d)."
-    near, tri, total, push = room.near, room.triangles, room.total, room.push
-    pairs = triangles = 0.0
-    for i in range(len(total)):
-        total[i, 0] = total[i, 1] = total[i, 2] = 0.0
-    for k in range(len(room.virial)):
-        room.virial[k, 0] = room.virial[k, 1] = room.virial[k, 2] = 0.0
-    q = work = np.int64(0)
-    while q < len(grid.owner):
-        if work > LOOK:
-            work = 0
-            if room.stop[0]: return np.nan
-        q, count = _list(u, grid, room, q)
-        work += count * count
-        if _roots(near.apart[3], count, least_distance(grid.cell)): return np.nan
-        for a in range(count):
-            push[a, 0] = push[a, 1] = push[a, 2] = room.pairs[1, a] = 0.0
-        if u.pair_weight != 0.0:
-            _pair_slopes(u, room, count)
-            pairs += _sum(room.pairs[0], count)
-        row = begin = 0 if u.triplet_weight != 0.0 else count
-        while row < count:
-            row, begin, m = _list_triangles(u, room, row, begin, count)
-            _triplet_slopes(u, tri, m)
-            _push_corners(room, m)
-            triangles += _sum(tri.side[3], m)
-        _apply(room, count)
-        if len(room.virial) > 0: _add_virial(room, count)
-    for i in range(len(f)):
-        for c in range(f.shape[1]):
-            f[grid.owner[i], c] = total[i, 3 - f.shape[1] + c]
-    return 2.0 * u.pair_weight * pairs + 6.0 * u.triplet_weight * triangles
-
-# %% ../../nbs/engine/sums.ipynb #2b3ec606
-@kernel(bare=True)
-def once_energy(x, cell, u, room):
-    "Energy of one configuration, N v, and the room that it lacks (0: none)."
-    grid = fill_grid(room.arrays, x, cell, u.reach)
-    most = most_near(grid, u.reach)
-    if most + BLOCK > len(room.mine): return np.nan, most
-    return _grid_energy(u, grid, room), 0
-
-@kernel(bare=True)
-def once_forces(x, cell, u, room, f):
-    "The same with forces (N, d)."
-    grid = fill_grid(room.arrays, x, cell, u.reach)
-    most = most_near(grid, u.reach)
-    if most + BLOCK > len(room.mine): return np.nan, most
-    return _grid_forces(u, grid, room, f), 0
+           'listed_energies', 'listed_energies_and_forces', 'listed_energies_and_virials', 'forces_now', 'room_now',
+           'more_room_now', 'moving_kernel', 'Way', 'ways_for', 'depths', 'is_boxed', 'check_size', 'crowd',
+           'seconds_of', 'groups_of', 'run_way', 'evaluate']
 
 # %% ../../nbs/engine/sums.ipynb #05638ae9
 class Around(NamedTuple):
@@ -444,6 +176,8 @@ def listed_virial(x, w, u, around, points, virial):
     return total
 
 # %% ../../nbs/engine/sums.ipynb #c277d74d
+FIRST = 256 # listed neighbours that there is room for at first, in large cells
+
 @kernel
 def once_energies(x, w, which, u, around, energy, forces):
     "Energies per particle of the configurations `which`."
@@ -455,7 +189,7 @@ def once_energies(x, w, which, u, around, energy, forces):
         total, most = once_energy(x[m], cell_at(w, m, d), u, room)
         energy[m] = total / N
         done += most == 0
-        if most > 0: room = wider_room(room, most)
+        if most > 0: room = new_room(N, most, around.stop)
 
 @kernel
 def once_energies_and_forces(x, w, which, u, around, energy, forces):
@@ -468,7 +202,7 @@ def once_energies_and_forces(x, w, which, u, around, energy, forces):
         total, most = once_forces(x[m], cell_at(w, m, d), u, room, forces[m])
         energy[m] = total / N
         done += most == 0
-        if most > 0: room = wider_room(room, most)
+        if most > 0: room = new_room(N, most, around.stop)
 
 @kernel
 def once_energies_and_virials(x, w, which, u, around, energy, virials):
@@ -483,7 +217,7 @@ def once_energies_and_virials(x, w, which, u, around, energy, virials):
         energy[m] = total / N
         virials[m] = room.virial[3 - d:, 3 - d:]
         done += most == 0
-        if most > 0: room = wider_room(room, most)
+        if most > 0: room = room_with_virial(N, most, around.stop)
 
 # %% ../../nbs/engine/sums.ipynb #627abf8f
 @kernel
@@ -512,6 +246,46 @@ def listed_energies_and_virials(x, w, which, u, around, energy, virials):
     for m in which:
         if around.stop[0]: return
         energy[m] = listed_virial(x[m], w[m], u, around, points, virials[m]) / N
+
+# %% ../../nbs/engine/sums.ipynb #2521a1c62
+@kernel
+def forces_now(x, lengths, m, u, around, room, f):
+    "N v and forces f of positions x (N, d) in cell m, and the room that is lacking (0: none)."
+    return once_forces(x, cell_at(lengths, m, x.shape[1]), u, room, f)
+
+@kernel
+def room_now(N, d, around):
+    "Room for one configuration."
+    return new_room(N, np.int64(0), around.stop)
+
+@kernel
+def more_room_now(room, lack):
+    "Room for `lack` neighbours of a particle."
+    return new_room(len(room.total), lack, room.stop)
+
+@kernel
+def _listed_forces_now(x, lengths, m, u, around, room, f):
+    "The same over all images."
+    return listed_forces(x, lengths[m], u, around, room, f), 0
+
+@kernel
+def _listed_room_now(N, d, around):
+    return new_points(len(around.cells) * N, d)
+
+@kernel
+def _same_room(room, lack):
+    return room
+
+def moving_kernel(
+    entry, # a kernel that calls forces_now, room_now and more_room_now
+    potential, # a potential
+    listed: bool, # sum over all images?
+): # the kernel
+    "A kernel that moves particles by the forces of a potential."
+    if not listed: return for_potential(entry, potential)
+    parts = {forces_now: for_potential(_listed_forces_now, potential),
+             room_now: _listed_room_now, more_room_now: _same_room}
+    return for_potential(entry, potential, parts, "_listed")
 
 # %% ../../nbs/engine/sums.ipynb #d45187ee
 class Way(NamedTuple):

@@ -7,14 +7,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 import numpy as np
-from .compile import for_potential, kernel
-from .neighbours import cell_at
+from .compile import kernel
 from .streams import Draw, draw, seed_stream, streams
-from .sums import listed_forces, new_points, new_room, once_forces, wider_room
+from .sums import forces_now, more_room_now, room_now
 
 # %% auto #0
-__all__ = ['normals', 'first_normals', 'Replicas', 'Kept', 'Pace', 'Place', 'move', 'move_for', 'begin_step', 'end_step',
-           'seed_replicas', 'draw_velocities']
+__all__ = ['normals', 'first_normals', 'Replicas', 'Kept', 'Pace', 'Place', 'move', 'begin_step', 'end_step', 'seed_replicas',
+           'draw_velocities']
 
 # %% ../../nbs/engine/verlet.ipynb #0cda54dcf
 @kernel
@@ -152,35 +151,9 @@ class Place(NamedTuple):
     room: tuple # where forces are summed
 
 @kernel
-def _energy_and_forces(y, lengths, m, u, around, room, f):
-    "N v and forces through lists of neighbours, and the room that is lacking (0: none)."
-    return once_forces(y, cell_at(lengths, m, y.shape[1]), u, room, f)
-
-@kernel
-def _room_for(N, d, around):
-    return new_room(N, np.int64(0), around.stop)
-
-@kernel
-def _more_room(room, lack):
-    return wider_room(room, lack)
-
-@kernel
-def _listed_energy_and_forces(y, lengths, m, u, around, room, f):
-    "The same over all images."
-    return listed_forces(y, lengths[m], u, around, room, f), 0
-
-@kernel
-def _listed_room_for(N, d, around):
-    return new_points(len(around.cells) * N, d)
-
-@kernel
-def _same_room(room, lack):
-    return room
-
-@kernel
 def _place_for(N, d, around):
     random = (np.empty((2, 1)), np.empty(N * d))
-    return Place(np.empty((N, d)), random, _room_for(N, d, around))
+    return Place(np.empty((N, d)), random, room_now(N, d, around))
 
 @kernel
 def move(them, kept, which, lengths, u, pace, around):
@@ -199,10 +172,10 @@ def move(them, kept, which, lengths, u, pace, around):
             lack = np.int64(1)
             total = 0.0
             while lack > 0:
-                total, lack = _energy_and_forces(place.y, lengths, m, u, around, place.room,
-                                                 them.f[m])
+                total, lack = forces_now(place.y, lengths, m, u, around, place.room,
+                                         them.f[m])
                 if lack > 0:
-                    place = Place(place.y, place.random, _more_room(place.room, lack))
+                    place = Place(place.y, place.random, more_room_now(place.room, lack))
             if around.stop[0]: return
             if not math.isfinite(total): break
             them.energy[m] = total / N
@@ -210,17 +183,6 @@ def move(them, kept, which, lengths, u, pace, around):
             them.failed[m] = -1
             if (step + 1) % pace.every == 0: _keep(them, kept, m, (step + 1) // pace.every)
         _save(them.stream, m, state)
-
-def move_for(
-    potential, # a potential
-    listed: bool, # sum over all images?
-): # the kernel
-    "Steps with the forces of a potential; only what is used is compiled."
-    if not listed: return for_potential(move, potential)
-    energy_and_forces = for_potential(_listed_energy_and_forces, potential)
-    parts = {_energy_and_forces: energy_and_forces, _room_for: _listed_room_for,
-             _more_room: _same_room}
-    return for_potential(move, potential, parts, "_listed")
 
 # %% ../../nbs/engine/verlet.ipynb #2f065ecaf
 @kernel
