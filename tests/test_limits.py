@@ -130,6 +130,16 @@ def test_what_fits_into_a_limit_of_memory_once_all_is_loaded_is_done():
     assert said == "(300000, 8, 4, 2)\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+def test_no_room_to_compile_is_a_line_and_no_end_of_the_process():
+    code = TIGHT.replace("300_000_000", "100_000_000").replace("* 100", "* 2").format(
+        before="pt.energy_per_particle(big.positions[:5], 5.0)",
+        job="pt.Potential(lambda r: (1 - r) ** 2 if r < 1 else 0.0, cutoff=1.0)")
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("compiling needs") and ended.stdout.count("\n") == 1
+
+
 def test_small_jobs_are_looked_at_where_less_is_left(monkeypatch):
     monkeypatch.setattr(limits, "available_memory", lambda: 1e12)
     limits.check_memory("a list", 5e7, "make it shorter")

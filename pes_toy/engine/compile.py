@@ -16,6 +16,7 @@ import types
 from pathlib import Path
 import numba
 from numba.core import caching
+from ..base.limits import check_room
 from ..base.terminal import signals_wait
 
 # %% auto #0
@@ -148,7 +149,7 @@ def is_kernel(thing) -> bool:
 
 # %% ../../nbs/engine/compile.ipynb #ee3f1dfc
 def undisturbed(compiled):
-    "The same function of numba's, during whose compilation signals wait."
+    "The same function of numba's, during whose compilation signals wait, if there is room for it."
     compile = compiled.compile
 
     @functools.wraps(compile)
@@ -157,7 +158,26 @@ def undisturbed(compiled):
             return compile(signature)
 
     compiled.compile = later
+    compiler = getattr(compiled, "_compiler", None)
+    if compiler is not None: # of this numba
+        compiler.compile = _with_room(compiler.compile)
     return compiled
+
+_compiling = [] # what is being compiled, the outermost first; numba does one at a time
+
+def _with_room(compile):
+    "Asks for room before anything is compiled; what comes from the disk needs little."
+    @functools.wraps(compile)
+    def compile_with_room(*how):
+        if not _compiling:
+            check_room("compiling")
+        _compiling.append(compile)
+        try:
+            return compile(*how)
+        finally:
+            _compiling.pop()
+
+    return compile_with_room
 
 def _compiled(function, inline, contract, bare):
     lean = {"_nrt": False, "forceinline": True} if bare else {}
