@@ -445,7 +445,7 @@ def fit_baseline(
     if not isinstance(spec, BaselineSpec):
         raise TypeError(f"spec must be a BaselineSpec, got {spec!r}")
     if not isinstance(database, Database):
-        raise TypeError("a baseline is fitted to a Database, whose cells hold equally many "
+        raise TypeError("database must be a Database, whose cells hold equally many "
                         f"particles, got {type(database).__name__}; train() learns from "
                         "Structures, too")
     training, _ = training_rows(database, spec.validation, spec.seed)

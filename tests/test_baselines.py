@@ -145,7 +145,7 @@ def test_a_baseline_of_a_potential_of_ones_own_knows_its_truth():
 
 def test_structures_are_no_data_for_a_baseline(db):
     structures = Structures.from_database(db[:9])
-    with pytest.raises(TypeError, match="fitted to a Database.*got Structures; train"):
+    with pytest.raises(TypeError, match="database must be a Database.*got Structures; train"):
         fit_baseline(structures, BaselineSpec())
 
 
