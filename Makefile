@@ -8,8 +8,10 @@ PEERS := .venv/peers.stamp
 NB ?=
 ARGS ?=
 DEMO ?= demo
-# All copies of the package that tests make share one folder of compiled code.
-INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" NUMBA_CACHE_DIR="$$PWD/compiled"
+# All copies of the package that tests make share one folder of compiled code. Linear algebra gets one thread in each
+# process: several processes share the cores already, and idle threads of OpenBLAS keep a core busy while they wait.
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" NUMBA_CACHE_DIR="$$PWD/compiled" $(ONE_THREAD)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test stress installed lab docs bench peers figures thesis samples export execute readme clean
