@@ -56,7 +56,7 @@ def by_pandoc(formulas):
 
 def mathml(latex):
     if latex not in known:
-        (known[latex],) = by_pandoc([latex])
+        known[latex] = "".join(by_pandoc([latex]))
     if "<math" not in known[latex]:
         getLogger(__name__).warning("pandoc cannot turn this LaTeX into MathML: %s", latex)
     return known[latex]

@@ -26,8 +26,9 @@ from .training import DivergedError, TrainingSpec
 
 # %% auto #0
 __all__ = ['KINDS', 'AMOUNTS', 'HEATS', 'REPLICAS', 'STEPS', 'DT', 'EVERY', 'WIDTH', 'FAR', 'DRIFTED', 'BINS', 'OUTCOMES',
-           'DRAWS', 'networks', 'Reference', 'reference', 'averages_of', 'squeezed', 'falling_walls', 'static_numbers',
-           'time_alive', 'let_loose', 'compute_failing', 'ranks', 'rank_correlation', 'Failing', 'failing']
+           'DRAWS', 'UNITS', 'networks', 'Reference', 'reference', 'averages_of', 'squeezed', 'falling_walls',
+           'static_numbers', 'time_alive', 'let_loose', 'compute_failing', 'ranks', 'rank_correlation', 'Failing',
+           'failing']
 
 # %% ../nbs/15c_failing.ipynb #ef0f44914
 KINDS = { # of inputs
@@ -264,6 +265,20 @@ def rank_correlation(
 # %% ../nbs/15c_failing.ipynb #de7434cb3
 OUTCOMES = ("time lost", "time lost, no bath", "mean energy", "pressure", "pair distribution")
 DRAWS = 2000 # of the bootstrap
+UNITS = {
+    "energy MAE": "$E_c$",
+    "force MAE": "$E_c/R_c$",
+    "force MAE where it goes": "$E_c/R_c$",
+    "worst force": "$E_c/R_c$",
+    "time lost": "share of the run",
+    "time lost, no bath": "share of the run",
+    "mean energy": "error, $E_c$",
+    "pressure": "error, $E_c/R_c^2$",
+} # of what has one; the other numbers are relative
+
+def _axis(name):
+    "What stands at an axis."
+    return f"{name} ({UNITS[name]})" if name in UNITS else name
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Failing(Valued, Shown):
@@ -313,7 +328,7 @@ class Failing(Valued, Shown):
         for kind in KINDS:
             mine = np.array([one == kind for one in kinds])
             ax.plot(a[mine], np.minimum(b, highest)[mine], "o", label=kind, alpha=0.7)
-        ax.set(xscale="log", xlabel=static, ylabel=outcome)
+        ax.set(xscale="log", xlabel=_axis(static), ylabel=_axis(outcome))
         return ax
 
     def plot_correlations(self,

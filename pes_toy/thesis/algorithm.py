@@ -18,9 +18,9 @@ from .account import Found
 # %% auto #0
 __all__ = ['counted', 'count_of_triangles', 'count_of_pairs', 'counts_hold', 'python_modified', 'python_energy', 'plain_seconds',
            'predictions', 'pair_seconds', 'time_of_a_pair', 'time_of_a_triangle', 'times_are_predicted',
-           'depth_costs_more', 'numpy_energy', 'busy_seconds', 'languages', 'python_is_slow', 'compiling_helps',
-           'dft_seconds', 'minutes_of_dft', 'faster_than_dft', 'predicted_twenty', 'twenty_particles',
-           'plain_eigenvalues', 'preparing_twenty', 'terms_of_a_matrix', 'preparation_is_quick']
+           'depth_costs_more', 'numpy_energy', 'languages', 'python_is_slow', 'compiling_helps', 'dft_seconds',
+           'minutes_of_dft', 'faster_than_dft', 'predicted_twenty', 'twenty_particles', 'plain_eigenvalues',
+           'preparing_twenty', 'terms_of_a_matrix', 'preparation_is_quick']
 
 # %% ../../nbs/thesis/04_algorithm.ipynb #7d853966
 def counted(
@@ -123,14 +123,12 @@ def pair_seconds() -> float:
     "Time of one pair in plain Python: its distance, its energy, and its share of the loop."
     points = np.random.default_rng(0).uniform(0, 5, (1000, 2)).tolist()
     first = points[0]
-    times = []
-    for _ in range(20):
-        began = time.process_time()
+
+    def run():
         total = 0.0
         for second in points[1:]:
             total += 0.25 * python_modified(math.dist(first, second))
-        times.append(time.process_time() - began)
-    return min(times) / 999
+    return best_time(run, 20, time.process_time) / 999
 
 def time_of_a_pair() -> Found: # in microseconds
     "Time of one pair in plain Python."
@@ -174,18 +172,6 @@ def numpy_energy(
     return float(total / len(x))
 
 # %% ../../nbs/thesis/04_algorithm.ipynb #5e7f3789
-def busy_seconds(
-    run: object, # a function without arguments
-    rounds: int = 7,
-) -> float:
-    "Shortest processor time of some rounds, of this process alone: others may be busy."
-    times = []
-    for _ in range(rounds):
-        began = time.process_time()
-        run()
-        times.append(time.process_time() - began)
-    return min(times)
-
 @functools.lru_cache(1)
 def languages() -> dict: # name -> (microseconds a configuration, lines of code)
     "Table 1 by measurement."
@@ -201,7 +187,7 @@ def languages() -> dict: # name -> (microseconds a configuration, lines of code)
     found = {}
     for name, (run, n, functions) in jobs.items():
         lines = sum(len(inspect.getsource(function).splitlines()) for function in functions)
-        found[name] = (1e6 * busy_seconds(run) / n, lines or 1)
+        found[name] = (1e6 * best_time(run, 7, time.process_time) / n, lines or 1)
     return found
 
 def python_is_slow() -> Found: # bool
