@@ -184,7 +184,8 @@ def rows(self: Network):
                                    f"{known['seconds']:.1f} s"))
     if "validation_mae" in known:
         rms = known["validation_rmse"]
-        said.append(("validation MAE", f"{known['validation_mae']:.3g} E_c (rms {rms:.3g})"))
+        unit = known.get("units", {}).get("energy", "E_c")
+        said.append(("validation MAE", f"{known['validation_mae']:.3g} {unit} (rms {rms:.3g})"))
     for kind in ("force", "stress"):
         error = known.get(f"validation_{kind}_error")
         if error is not None:
@@ -219,7 +220,8 @@ def plot_history(self: Network,
     weights = {"forces": self.spec.force_weight, "stress": self.spec.stress_weight}
     learned = ["energy", *(name for name, weight in weights.items() if weight)]
     of_what = f" ({', '.join(learned[:-1])} and {learned[-1]})" if learned[1:] else ""
-    labels = {"loss": "loss" + of_what, "validation_mae": "validation MAE ($E_c$)",
+    unit = self.about.get("units", {}).get("energy", "$E_c$")
+    labels = {"loss": "loss" + of_what, "validation_mae": f"validation MAE ({unit})",
               "validation_force_error": "validation force error (% of the mean)",
               "validation_stress_error": "validation stress error (% of the mean)"}
     epochs = np.arange(1, len(history["loss"]) + 1)

@@ -13,8 +13,9 @@ from .base.checks import check_number
 from .base.registry import POTENTIALS
 from .base.settings import Settings, setting
 from .base.show import axes_or_new
-from .engine.compile import for_potential, is_kernel, kernel
-from .engine.potentials import (check_distances, pair_array, pair_slope,
+from .engine.addresses import for_potential
+from .engine.compile import is_kernel, kernel
+from .engine.potentials import (check_distances, interaction_of, pair_array, pair_slope,
                                        remembered_exchange, told, triplet_array,
                                        triplet_slope)
 
@@ -51,14 +52,15 @@ class _Contract:
     def _pair(self, r):
         "Value and slope of pairs, (..., 2)."
         out = np.empty((r.size, 2))
-        for_potential(pair_array, self)(self.parameters, r.ravel(), out)
+        run = for_potential(pair_array, self)
+        run(interaction_of(self), r.ravel(), out)
         return out.reshape(*r.shape, 2)
 
     def _triplet(self, a, b, c):
         "Value and slopes of triangles, (..., 4)."
         out = np.empty((a.size, 4))
         run = for_potential(triplet_array, self)
-        run(self.parameters, a.ravel(), b.ravel(), c.ravel(), out)
+        run(interaction_of(self), a.ravel(), b.ravel(), c.ravel(), out)
         return out.reshape(*a.shape, 4)
 
 # %% ../nbs/01_potentials.ipynb #4b9bb4a0

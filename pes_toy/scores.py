@@ -24,7 +24,7 @@ from .descriptors import Descriptor
 from .engine.layers import TRANSFORMS
 from .networks import (Predictor, apply_transform, check_inputs, check_n_inputs,
                               fit_transform, transform_slope)
-from .structures import Structures
+from .structures import Structures, unit_said
 from .training import (InputSettings, check_fraction, facts_about, inputs_for, own_truth,
                               training_rows)
 
@@ -80,30 +80,30 @@ class Scores(Valued, Shown):
     stress_error: float = math.nan # the same over the mean |component|; shown in per cent
     by_group: dict = dataclasses.field(default_factory=dict) # group -> energy MAE
     forces_by_group: dict = dataclasses.field(default_factory=dict) # group -> force MAE
+    units: dict = dataclasses.field(default_factory=dict) # what E_c and R_c mean; empty: the toy
 
     def rows(self):
         "What is printed, as pairs."
+        E, F, S = (unit_said(self.units, what) for what in ("energy", "forces", "stress"))
         said = [
-            ("energy MAE", f"{self.energy_mae:.4g} E_c"),
-            ("energy RMSE", f"{self.energy_rmse:.4g} E_c"),
-            ("median error", f"{self.energy_median:.4g} E_c"),
+            ("energy MAE", f"{self.energy_mae:.4g} {E}"),
+            ("energy RMSE", f"{self.energy_rmse:.4g} {E}"),
+            ("median error", f"{self.energy_median:.4g} {E}"),
         ]
         if math.isfinite(self.force_error):
-            said.append(("force MAE", f"{self.force_mae:.4g} E_c/R_c"))
+            said.append(("force MAE", f"{self.force_mae:.4g} {F}"))
             said.append(("force error", f"{100 * self.force_error:.3g} % of the mean force"))
         if math.isfinite(self.stress_mae):
-            said.append(("stress MAE", f"{self.stress_mae:.4g} E_c/R_c^d"))
+            said.append(("stress MAE", f"{self.stress_mae:.4g} {S}"))
         if math.isfinite(self.stress_error):
             said.append(("stress error", f"{100 * self.stress_error:.3g} % of the mean stress"))
         for name, error in self.by_group.items():
-            said.append((f"  of {name}", f"{error:.4g} E_c{self._force_said(name)}"))
+            pushed = self.forces_by_group.get(name)
+            forces = "" if pushed is None else f", forces {pushed:.4g} {F}"
+            said.append((f"  of {name}", f"{error:.4g} {E}{forces}"))
         alone = f"{1e6 * self.seconds_one:.0f} us alone"
         among = f"{1e6 * self.seconds_many:.2f} us among many"
         return [*said, ("one prediction", f"{alone}, {among}")]
-
-    def _force_said(self, group):
-        if group not in self.forces_by_group: return ""
-        return f", forces {self.forces_by_group[group]:.4g} E_c/R_c"
 
     def _title(self):
         return f"Scores on {self.n_configurations:,} configurations"
@@ -217,7 +217,7 @@ def _score_structures(model, structures):
         **more, by_width={},
         by_group=_by_group(wrong, structures.group, np.arange(len(structures))),
         seconds_one=best_time(lambda: model.predict(one.positions, one.cell), 20),
-        seconds_many=many / len(few), n_configurations=len(structures))
+        seconds_many=many / len(few), n_configurations=len(structures), units=structures.units)
 
 def _by_group(wrong, group, owner):
     "The mean error of each group; owner: the structure of each error."

@@ -234,7 +234,7 @@ def _mark(self: StructuresView, ax, found):
     "A ring around the structure that is drawn."
     one, guess = found["structure"], found["predicted"]
     if self.show == "volume":
-        at = one.volume / len(one.positions), one.energy
+        at = one.volume, one.energy
     elif self.show == "energy":
         at = one.energy, guess.energy
     else:

@@ -23,7 +23,7 @@ from .energy import check_potential, energy_and_forces, energy_per_particle
 from .engine.shapes import as_matrices, volumes
 
 # %% auto #0
-__all__ = ['EACH', 'ALL', 'PIECE', 'MOST_GROUPS', 'unit_of', 'Structure', 'Structures', 'unit_label']
+__all__ = ['EACH', 'ALL', 'PIECE', 'MOST_GROUPS', 'unit_of', 'Structure', 'Structures', 'unit_label', 'unit_said']
 
 # %% ../nbs/14_structures.ipynb #982c1b90b
 def _of_shape(name, value, shape, each):
@@ -107,8 +107,8 @@ class Structure(Valued, Shown):
 
     @property
     def volume(self) -> float:
-        "Of the cell, in R_c^d."
-        return float(volumes(self.cell[None], len(self.cell))[0])
+        "Volume per particle, in R_c^d."
+        return float(volumes(self.cell[None], len(self.cell))[0] / len(self.positions))
 
     def rows(self):
         "What is worth knowing, as pairs."
@@ -116,7 +116,7 @@ class Structure(Valued, Shown):
         energy = "unknown" if self.energy is None else f"{self.energy:.6g}"
         known = [name for name in ("forces", "stress") if getattr(self, name) is not None]
         found = [("particles", f"{N} in {d}-D"), ("energy per particle", energy),
-                 ("volume per particle", f"{self.volume / N:.4g}"),
+                 ("volume per particle", f"{self.volume:.4g}"),
                  ("cell vectors", "; ".join(str(v.round(3).tolist()) for v in self.cell))]
         if known:
             found.append(("with", " and ".join(known)))
@@ -543,6 +543,15 @@ def unit_label(
     E, L = units.get("energy", "$E_c$"), units.get("length", "$R_c$")
     e, l = (f"({text})" if _UNIT.fullmatch(text)[1] else text for text in (E, L))
     return dict(energy=E, volume=f"{l}$^{d}$", forces=f"{e}/{l}", stress=f"{e}/{l}$^{d}$")[what]
+
+def unit_said(
+    units: dict, # of Structures; empty: the toy's
+    what: str, # energy, forces or stress
+) -> str: # such as eV/(1.54 Angstrom)
+    "A unit as it stands in a table."
+    E, L = units.get("energy", "E_c"), units.get("length", "R_c")
+    length = f"({L})" if _UNIT.fullmatch(L)[1] else L
+    return dict(energy=E, forces=f"{E}/{length}", stress=f"{E}/{length}^d")[what]
 
 def _axis(structures, what):
     "The name of an axis with its unit."

@@ -14,7 +14,8 @@ import pytest
 from numba.core.errors import NumbaWarning
 from pes_toy.engine import compile as cc
 from pes_toy.engine import potentials as ep
-from pes_toy.engine.compile import for_potential, kernel, specialise
+from pes_toy.engine.addresses import for_potential
+from pes_toy.engine.compile import kernel, specialise
 
 pytestmark = pytest.mark.quick
 
@@ -193,11 +194,11 @@ def test_functions_of_others_are_not_kept(folder):
 
 PROCESS = """
 import pes_toy as pt
-from pes_toy.engine.compile import for_potential
+from pes_toy.engine.addresses import for_potential
 from pes_toy.engine.potentials import pair_array
-potential = pt.LennardJones()
-value = potential.pair(1.0)
-stats = for_potential(pair_array, potential).stats
+potential = pt.ModifiedLennardJones()
+value = potential.pair(2.0)
+stats = for_potential(pair_array, potential).run.stats
 print(value, sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
@@ -210,8 +211,40 @@ def test_processes_share_the_kernels_of_built_in_potentials(tmp_path):
                              capture_output=True, check=True)  # fmt: skip
         said.append(run.stdout.split())
         assert run.stderr == ""
-    assert said == [["-1.0", "0", "1"], ["-1.0", "1", "0"]]
-    assert files(tmp_path, "nbc")[0].parent.name == "LennardJones"
+    assert said == [["0.0", "0", "1"], ["0.0", "1", "0"]]
+    assert files(tmp_path, "nbc")[0].parent.name == "ModifiedLennardJones"
+
+
+ANY = """
+import sys
+from numba.core import event
+import numpy as np
+import pes_toy as pt
+
+class Listener(event.Listener):
+    def on_start(self, event):
+        name = event.data["dispatcher"].py_func.__name__
+        if name.startswith("once"):
+            print(name)
+
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Listener())
+potential = pt.Potential(lambda r: SCALE * (1.0 - r) if r < 1.0 else 0.0, cutoff=1.0)
+pt.energy_per_particle(np.random.default_rng(0).uniform(0, 4, (6, 2)), 4.0, potential)
+"""
+
+
+def test_processes_share_what_calls_any_potential_by_address(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = []
+    for scale in ("1.25", "1.5"):
+        run = subprocess.run([sys.executable, "-c", ANY.replace("SCALE", scale)], text=True,
+                             env=environment, capture_output=True, check=True)  # fmt: skip
+        said.append(run.stdout.split())
+    assert "once_energies" in said[0] and not said[1]
+    assert any(file.parent.name == "by_address" for file in files(tmp_path, "nbc"))
 
 
 # the factory
@@ -281,9 +314,10 @@ def test_what_was_made_is_used_again():
 def test_a_kernel_without_a_potential_gives_nan():
     r = np.array([0.5, 1.0])
     pairs = np.zeros((2, 2))
-    ep.pair_array((1.0,) * 6, r, pairs)
+    u = ep.Interaction((1.0,) * 6, 1.0, 1.0, 2.0, 6.0, 3.0)
+    ep.pair_array(u, r, pairs)
     triangles = np.zeros((2, 4))
-    ep.triplet_array((1.0,) * 6, r, r, r, triangles)
+    ep.triplet_array(u, r, r, r, triangles)
     assert np.isnan(pairs).all() and np.isnan(triangles).all()
     assert np.isnan(ep.pair_value((1.0,), 1.0))
     assert np.isnan(ep.triplet_value((1.0,), 1.0, 1.0, 1.0))
@@ -299,7 +333,7 @@ def test_each_potential_has_kernels_of_its_own():
 def test_kernels_with_functions_of_others_are_not_kept(folder):
     own = pt.Potential(lambda r: 1.0 / r)
     assert own.pair(2.0) == 0.5
-    assert not list(folder.rglob("*.nbi"))
+    assert {file.parent.name for file in folder.rglob("*.nbi")} == {"by_address"}
 
 
 def relaxed_alone(power):

@@ -8,7 +8,7 @@ from pes_toy.base.jobs import NEVER
 from pes_toy.energy import plain_energy, plain_forces
 from pes_toy.engine.neighbours import cell_of
 from pes_toy.engine.potentials import interaction_of
-from pes_toy.engine.compile import for_potential
+from pes_toy.engine.addresses import for_potential
 from pes_toy.engine.sums import FIRST, WAYS, depths, run_way, ways_for
 from pes_toy.engine.triangles import new_room, once_forces
 

@@ -20,7 +20,7 @@ from ..base.limits import check_room
 from ..base.terminal import signals_wait
 
 # %% auto #0
-__all__ = ['kernel', 'is_kernel', 'specialise', 'for_potential']
+__all__ = ['kernel', 'is_kernel', 'specialise', 'is_kept']
 
 # %% ../../nbs/engine/compile.ipynb #cc7d95622
 PACKAGE = Path(importlib.util.find_spec("pes_toy").submodule_search_locations[0])
@@ -234,15 +234,12 @@ def _copy(entry, scope, variant):
     return _cached(compiled) if variant else compiled
 
 # %% ../../nbs/engine/compile.ipynb #833dac20
-def for_potential(
-    entry, # a kernel that calls the functions of engine.potentials
-    potential, # a potential
-    parts: dict | None = None, # {kernel: the one in its place}: other parts of the kernel
-    name: str = "", # of these parts, on disk and in memory
-): # the kernel for this potential
-    "A kernel with the functions of a potential; kept on disk for a potential of this package."
-    ours = type(potential).__module__.startswith("pes_toy.") # others change without a new digest
-    kept = ours and potential.variant # of functions that belong to this package
-    variant = potential.variant + name if kept else ""
-    made = potential.made.setdefault((entry, name) if name else name, {})
-    return specialise(entry, {**potential.exchanged, **(parts or {})}, made, variant)
+def is_kept(
+    entry, # a kernel
+    variant: str, # name of an exchange on disk
+) -> bool:
+    "Was the kernel compiled for this exchange before, and kept?"
+    folder = cache_folder()
+    if folder is None: return False
+    function = entry.py_func
+    return any((folder / function.__module__ / variant).glob(f"{function.__name__}-*.nbi"))

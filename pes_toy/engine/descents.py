@@ -9,7 +9,8 @@ import numpy as np
 from ..base.jobs import in_threads, n_workers
 from ..base.limits import DAY, check_memory, check_near, check_seconds
 from . import moves, wide
-from .compile import for_potential, kernel
+from .addresses import for_potential
+from .compile import kernel
 from .lanes import LANES, descend_lanes, is_sixth
 from .neighbours import BOXED_FROM
 from .potentials import interaction_of

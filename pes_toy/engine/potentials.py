@@ -59,16 +59,16 @@ def interaction_of(
 
 # %% ../../nbs/engine/potentials.ipynb #c7f16e5c1
 @kernel
-def pair_array(p, r, out):
+def pair_array(u, r, out):
     "V_2 and its slope for a flat array of distances, into out (n, 2)."
     for i in range(r.size):
-        out[i, 0], out[i, 1] = pair_slope(p, r[i])
+        out[i, 0], out[i, 1] = pair_slope(u.p, r[i])
 
 @kernel
-def triplet_array(p, a, b, c, out):
+def triplet_array(u, a, b, c, out):
     "V_3 and its slopes for flat arrays of sides, into out (n, 4)."
     for i in range(a.size):
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = triplet_slope(p, a[i], b[i], c[i])
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = triplet_slope(u.p, a[i], b[i], c[i])
 
 # %% ../../nbs/engine/potentials.ipynb #c1a180e4b
 def check_distances(

@@ -11,7 +11,8 @@ import numpy as np
 from ..base.checks import check_number
 from ..base.jobs import NEVER, in_threads
 from ..base.limits import check_near, check_seconds
-from .compile import for_potential, kernel
+from .addresses import for_potential
+from .compile import kernel
 from .neighbours import BOXED_FROM, cell_at, check_apart, wrap_in_place
 from .potentials import (interaction_of, pair_slope, pair_value, triplet_slope,
                                        triplet_value)
@@ -283,8 +284,8 @@ def moving_kernel(
 ): # the kernel
     "A kernel that moves particles by the forces of a potential."
     if not listed: return for_potential(entry, potential)
-    parts = {forces_now: for_potential(_listed_forces_now, potential),
-             room_now: _listed_room_now, more_room_now: _same_room}
+    parts = {forces_now: _listed_forces_now, room_now: _listed_room_now,
+             more_room_now: _same_room}
     return for_potential(entry, potential, parts, "_listed")
 
 # %% ../../nbs/engine/sums.ipynb #d45187ee
