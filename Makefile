@@ -5,6 +5,7 @@ CORE := .venv/core.stamp
 NETWORKS := .venv/networks.stamp
 DEV := .venv/dev.stamp
 PEERS := .venv/peers.stamp
+KERNELS := build/kernels.stamp
 NB ?=
 ARGS ?=
 DEMO ?= demo
@@ -27,7 +28,10 @@ demo: $(NETWORKS) ## make a database with the thesis's settings, train a network
 	$(BIN)/pes_toy train $(DEMO)/prepared.parquet $(DEMO)/network.npz --pictures $(DEMO)
 	$(BIN)/pes_toy predict $(DEMO)/network.npz --fresh 1
 
-test: $(DEV) installed ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
+# While pip installs what tests need, a second process compiles the kernels that they need.
+test: ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
+	@$(MAKE) --no-print-directory -j 2 $(DEV) $(if $(ARGS),,$(KERNELS))
+	@$(MAKE) --no-print-directory installed
 	cd build && $(INSTALLED) ../$(BIN)/pytest -n 2 --dist loadfile ../tests $(ARGS)
 
 stress: $(DEV) installed ## what takes longer than tests may: more than 10,000 random cases and damaged files, large cells, interrupted jobs (ARGS="-k cells" for some)
@@ -97,6 +101,11 @@ $(NETWORKS): $(CORE)
 
 $(DEV): $(CORE)
 	$(BIN)/pip install --quiet --editable '.[dev]' 'setuptools>=70.1'
+	@touch $@
+
+$(KERNELS): $(CORE) tests/kernels.py $(wildcard pes_toy/*.py pes_toy/*/*.py)
+	@mkdir -p build
+	-NUMBA_CACHE_DIR="$$PWD/build/compiled" $(ONE_THREAD) $(BIN)/python tests/kernels.py
 	@touch $@
 
 $(PEERS): settings.ini setup.py benchmarks/peers/install.py $(CORE)

@@ -1,7 +1,9 @@
 """What a notebook shows, compared with what it stores: words exactly, numbers to a tolerance.
 
 Times, sizes of memory and speeds are left out: they belong to the machine. A cell in which more
-belongs to the machine says so, in a comment `# varies: why`; it is not compared.
+belongs to the machine says so, in a comment `# varies: why`; it is not compared. One that shows
+what a training came to may say `# varies by 20 %: why`, which is its tolerance then: another kind
+of processor rounds in another order, and a training of few epochs comes to another place.
 """
 import html
 import math
@@ -13,6 +15,7 @@ TIME = re.compile(NUMBER.pattern + rf"(?:\s*(?:to|and|,)\s*{NUMBER.pattern})*\s*
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 TAG = re.compile(r"<[^>]+>")
 VARIES = re.compile(r"(^|\s)# varies: \w+", re.M)
+VARIES_BY = re.compile(r"(?:^|\s)# varies by (\d+) %: \w+", re.M)
 RELATIVE = 0.02  # a trained network is the same only on the same kind of processor
 
 
@@ -51,19 +54,27 @@ def unit_of_last_digit(number):
     return 10.0 ** (int(exponent or 0) - decimals)
 
 
-def close(a, b):
+def tolerance(source):
+    "The relative tolerance of the numbers that a cell shows."
+    said = VARIES_BY.search(source)
+    return int(said[1]) / 100 if said else RELATIVE
+
+
+def close(a, b, relative=RELATIVE):
     "Two printed numbers agree to the tolerance, or in all but the last digit."
     a, b = (re.sub("[,_]", "", number) for number in (a, b))
     last = max(unit_of_last_digit(a), unit_of_last_digit(b))
-    return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=1.01 * last)
+    if relative > RELATIVE and not last:
+        last = 1.0  # of whole numbers, such as per cents
+    return math.isclose(float(a), float(b), rel_tol=relative, abs_tol=1.01 * last)
 
 
-def difference(stored, fresh):
+def difference(stored, fresh, relative=RELATIVE):
     "How two outputs of a cell differ, in a line; empty where they do not."
     (old_words, old), (new_words, new) = parts(stored), parts(fresh)
     if old_words != new_words or len(old) != len(new):
         return f"stored {stored.strip()[:300]!r}, a run shows {fresh.strip()[:300]!r}"
-    wrong = [f"{a} is now {b}" for a, b in zip(old, new) if not close(a, b)]
+    wrong = [f"{a} is now {b}" for a, b in zip(old, new) if not close(a, b, relative)]
     return ", ".join(wrong[:5])
 
 
@@ -73,7 +84,7 @@ def stale(stored, fresh):
     for number, (old, new) in enumerate(zip(stored.cells, fresh.cells)):
         if new.cell_type != "code" or VARIES.search(new.source):
             continue
-        said = difference(shown(old), shown(new))
+        said = difference(shown(old), shown(new), tolerance(new.source))
         if said:
             found.append(f"cell {number}: {said}\n{new.source[:300]}")
     return found

@@ -33,8 +33,6 @@ COMPILED_ONCE_MORE = [  # kernels for one more potential, dimension or way; 5 to
     "test_the_fast_path_of_the_modified_potential_is_that_of_any_other",
 ]
 IN_A_CHAPTER = [  # the notebook named behind it does the same, and its output is compared
-    "test_claim_is_recomputed[any-dimension]",  # thesis/05
-    "test_claim_is_recomputed[figure-12]",  # thesis/05
     "test_code_of_the_readme_runs",  # index
     "test_each_fault_is_caught_by_its_check",  # 12
 ]

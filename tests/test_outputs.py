@@ -1,6 +1,6 @@
 """The comparison of stored outputs itself: it must see what is stale, and nothing else."""
 import pytest
-from outputs import difference
+from outputs import difference, tolerance
 
 pytestmark = pytest.mark.quick
 
@@ -28,3 +28,12 @@ def test_what_is_the_same(stored, fresh):
 ])
 def test_what_is_stale(stored, fresh):
     assert difference(stored, fresh)
+
+
+def test_a_cell_may_have_a_tolerance_of_its_own():
+    source = "score(network)  # varies by 20 %: a training of few epochs"
+    assert tolerance(source) == 0.2 and tolerance("score(network)") == 0.02
+    trained = "MAE 0.0120 E_c, 65 % of 78"
+    assert not difference(trained, "MAE 0.0131 E_c, 66 % of 80", tolerance(source))
+    assert difference(trained, "MAE 0.0160 E_c, 65 % of 78", tolerance(source))
+    assert difference(trained, "RMSE 0.0120 E_c, 65 % of 78", tolerance(source))

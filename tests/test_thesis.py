@@ -10,7 +10,7 @@ import pytest
 from notebooks import ROOT
 
 from pes_toy.cli import main
-from pes_toy.thesis.account import Claim, Found, account, claims, recompute, stored, verdict
+from pes_toy.thesis.account import Claim, Found, account, changed, claims, stored, verdict
 
 CLAIMS = {claim.name: claim for claim in claims()}
 QUICK = [claim for claim in CLAIMS.values() if not claim.slow]
@@ -29,20 +29,20 @@ def test_the_list_is_whole():
         assert claim.where and claim.says and claim.why
 
 
-@pytest.mark.parametrize("claim", QUICK, ids=claim_id)
+# The chapter on databases asks itself about its claims: they need what it generates anyway.
+@pytest.mark.parametrize("claim", [claim for claim in QUICK if not claim.by.startswith("databases.")],
+                         ids=claim_id)  # fmt: skip
 def test_claim_is_recomputed(claim):
-    "A fresh run gives what is stored; for times, the same verdict or another computer's."
-    found, kept = recompute(claim), stored()[claim.name]
-    if claim.varies:
-        assert np.isfinite(np.asarray(found.thesis, float)).all()
-        return
-    assert verdict(claim, found) == verdict(claim, kept)
-    for fresh, known in zip(found[:2], kept[:2]):
-        if known is None:
-            assert fresh is None
-        else:
-            fresh = np.asarray(fresh, float)
-            np.testing.assert_allclose(fresh, np.asarray(known, float), rtol=1e-6, atol=1e-9)
+    assert not changed(claim)
+
+
+def test_a_changed_value_is_told(monkeypatch):
+    claim = QUICK[0]
+    kept = stored()
+    off = np.asarray(kept[claim.name].thesis, float) + 1.0
+    other = {**kept, claim.name: kept[claim.name]._replace(thesis=off.tolist())}
+    monkeypatch.setattr("pes_toy.thesis.account.stored", lambda: other)
+    assert changed(claim).startswith(claim.name)
 
 
 def test_verdicts_follow_from_values():

@@ -98,7 +98,7 @@ def _turn(cosine, zeta, sign):
     return y * x, y * zeta * sign
 
 # %% ../../nbs/engine/symmetry.ipynb #c82be8324
-@kernel(inline=True)
+@kernel(bare=True)
 def _fill_tables(apart, n, functions, tables):
     "Radial functions and shells of each of n neighbours."
     rad = tables.rad
@@ -134,7 +134,7 @@ def _triangle(apart, a, b, cut, shapes, shells, factors):
     return c, cosine
 
 # %% ../../nbs/engine/symmetry.ipynb #c900b0796
-@kernel(inline=True)
+@kernel(bare=True)
 def _values(apart, n, functions, tables, out):
     "Functions of one particle with n neighbours, added to out (K,); nan: one stands on it."
     rad = tables.rad
@@ -189,7 +189,7 @@ def _push_radial(out, i, ja, apart, a, slope):
         out[ja, k] += s
         out[i, k] -= s
 
-@kernel(inline=True)
+@kernel(bare=True)
 def _gradients(near, n, functions, tables, i, out):
     "Gradients of the symmetry functions of particle i, added to out (K, N, d)."
     rad = tables.rad
@@ -239,7 +239,7 @@ def _contract(weight, pairs, g, factors, sums, a, b):
         in_cosine += sums[1, s] * p * q * h
     return in_a, in_b, in_c, in_cosine
 
-@kernel(inline=True)
+@kernel(bare=True)
 def _pullback(near, n, functions, tables, i, weight, out):
     "Gradients of the functions of particle i, contracted with weight (K,), added to out (N, d)."
     rad = tables.rad
@@ -278,7 +278,7 @@ def _shortest(x, i, j, w, t):
         s = x[j, c] - x[i, c]
         t[c] = s - w * math.floor(s / w + 0.5)
 
-@kernel(inline=True)
+@kernel(bare=True)
 def _around_few(x, i, lengths, cells, count, t, near):
     "Lists what `around_particle` lists, for a square cell; lengths: width, least, reach."
     w, least, reach = lengths
@@ -312,7 +312,7 @@ class Results(NamedTuple):
     strained: np.ndarray # (M, d, d) derivatives by a strain contracted with them
     strains: np.ndarray # (M, N, K, d, d) derivatives by a strain
 
-@kernel(inline=True)
+@kernel(bare=True)
 def _one_particle(near, n, functions, tables, i, m, results):
     "What is asked for of particle i of configuration m."
     apart = near.apart

@@ -19,8 +19,8 @@ from ..base.jobs import progress_bar
 from ..base.show import Markup, html_table
 
 # %% auto #0
-__all__ = ['VERDICTS', 'HERE', 'Claim', 'Found', 'verdict', 'claims', 'stored', 'results_folder', 'recompute', 'recompute_all',
-           'Line', 'Account', 'account']
+__all__ = ['VERDICTS', 'HERE', 'Claim', 'Found', 'verdict', 'claims', 'stored', 'results_folder', 'recompute', 'changed',
+           'recompute_all', 'Line', 'Account', 'account']
 
 # %% ../../nbs/thesis/00_account.ipynb #63104f10
 @dataclass(frozen=True)
@@ -112,6 +112,21 @@ def recompute(
     module, function = claim.by.split(".")
     found = getattr(importlib.import_module(f"pes_toy.thesis.{module}"), function)()
     return Found(_plain(found.thesis), _plain(found.exact), found.note)
+
+def changed(
+    claim: Claim, # what was said
+) -> str: # empty: a fresh run gives what is stored; for times, the same verdict or a number at all
+    "How what comes out of a claim differs from what is stored."
+    found, kept = recompute(claim), stored()[claim.name]
+    if claim.varies: return "" if np.isfinite(np.asarray(found.thesis, float)).all() else "no time"
+    if verdict(claim, found) != verdict(claim, kept):
+        return f"{claim.name}: {verdict(claim, found)} in place of {verdict(claim, kept)}"
+    for fresh, known in zip(found[:2], kept[:2]):
+        alike = fresh is None if known is None else np.allclose(
+            np.asarray(fresh, float), np.asarray(known, float), rtol=1e-6, atol=1e-9,
+            equal_nan=True)
+        if not alike: return f"{claim.name}: {fresh} in place of {known}"
+    return ""
 
 def _plain(value):
     "A value as JSON can hold it."
