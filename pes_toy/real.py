@@ -31,7 +31,7 @@ from .unlike import train_last_layer
 __all__ = ['FILES', 'BOND', 'WORLDS', 'FRESH', 'USUAL', 'FEW_ANGLES', 'WIDE_RADIAL', 'WIDE_ANGULAR', 'STUDIES', 'REAL', 'CELLS',
            'real_folder', 'crystal', 'World', 'all_of', 'Run', 'functions_for', 'training_of', 'chosen', 'cubic',
            'errors_of', 'perform', 'runs_of', 'in_order', 'stored', 'measured', 'mean_of', 'transfer', 'recipe_runs',
-           'solved_runs', 'solved_recipe', 'weights_runs']
+           'solved_runs', 'solved_recipe', 'together_runs', 'together', 'weights_runs']
 
 # %% ../nbs/17_real.ipynb #a57c1fb49
 FILES = ("si_training.xyz", "si_test.xyz", "li_training.xyz", "li_test.xyz")
@@ -128,13 +128,13 @@ USUAL = dict(inputs="symmetry", angles=True, range=2.4, functions="many",
 
 class Run(NamedTuple):
     "One training and one judgement."
-    study: str # recipe, ranking, lessons or weights
+    study: str # recipe, solved, together, ranking, lessons or weights
     name: str # of the row in tables
     world: str # one of WORLDS
     n: int | None = None # structures of the world's usual size to train on; None: all
     recipe: dict = {} # what differs from USUAL
     seed: int = 0 # of the choice of structures, the first weights and the batches
-    how: dict = {} # what else is special: calm, networks, start, ridge
+    how: dict = {} # what else is special: calm, networks, start, ridge, together
 
     @property
     def key(self) -> str:
@@ -280,6 +280,8 @@ def _start(run):
 
 def _networks(run, training, spec):
     "What is judged."
+    if "together" in run.how:
+        return together(training, run.seed, networks=run.how["together"], progress=False).members
     if "ridge" in run.how:
         return [train_last_layer(training, spec, ridge=run.how["ridge"], progress=False)]
     return [train(training, dataclasses.replace(spec, seed=spec.seed + 1000 * k),
@@ -397,6 +399,9 @@ UNCHANGED = dict(range=3.0, batch=512), dict(validation=0.2) # beside USUAL, and
 LONGER = dict(range=3.0, learning_rate=1e-3, batch=256, epochs=400), dict(validation=0.1)
 SOLVED = (dict(range=2.6, functions="wide", layers=1, width=2500, force_weight=0.04),
           dict(ridge=1e-7))
+FOR_FORCES = {**SOLVED[0], "force_weight": 0.15}, dict(ridge=1e-6)
+BESIDE = dict(range=2.6, functions="wide", learning_rate=2e-3, batch=128, epochs=600,
+              force_weight=0.1) # of the networks that are trained beside the solved ones
 
 # %% ../nbs/17_real.ipynb #64cbbf1dc
 def recipe_runs() -> list: # of Run
@@ -421,8 +426,35 @@ def solved_recipe(
     seed: int = 0, # of the random layer
     neurons: int = SOLVED[0]["width"], # of it; errors fall and costs rise with them
 ) -> TrainingSpec: # for train_last_layer; lengths in bonds
-    "The best recipe for real data that this chapter knows."
+    "The best recipe for real data that takes a minute."
     return training_of({**SOLVED[0], "width": neurons}, 1, seed)
+
+def together_runs() -> list: # of Run
+    "The mean of solved and trained networks, on silicon."
+    return [Run("together", "together", "silicon", None, BESIDE, seed, dict(together=4))
+            for seed in range(3)]
+
+STUDIES["together"] = together_runs
+
+def together(
+    structures: Structures, # with forces; lengths in bonds
+    seed: int = 0, # of all weights and batches
+    *,
+    networks: int = 4, # trained beside two that are solved
+    neurons: int = SOLVED[0]["width"], # of each of these two
+    epochs: int = BESIDE["epochs"], # of each training
+    progress: bool = True, # show progress bars
+) -> Average:
+    "The mean of two solved and several trained networks: the best that this chapter knows."
+    members = []
+    for k, (recipe, how) in enumerate((SOLVED, FOR_FORCES)):
+        spec = training_of({**recipe, "width": neurons}, 1, seed + 1000 * k)
+        members.append(train_last_layer(structures, spec, **how, progress=progress))
+    particles = structures.counts.mean()
+    for k in range(networks):
+        spec = training_of({**BESIDE, "epochs": epochs}, particles, seed + 1000 * k, 0.1)
+        members.append(train(structures, spec, progress=progress))
+    return Average(members)
 
 # %% ../nbs/17_real.ipynb #ebd8bd983
 OTHERS = {

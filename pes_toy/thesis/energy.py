@@ -4,6 +4,7 @@
 
 # %% ../../nbs/thesis/03_energy.ipynb #9694f227
 from __future__ import annotations
+import functools
 import numpy as np
 import pes_toy as pt
 from ..diagnostics import counted_once, square_positions
@@ -76,9 +77,13 @@ def permutation() -> Found: # bool
 # %% ../../nbs/thesis/03_energy.ipynb #513aa356
 ACROSS = np.array([[4.5, 2.0], [0.5, 2.0], [4.5, 3.0], [0.5, 3.0]]) # a square across a face
 
+@functools.cache
+def _brute_force(depth):
+    return pt.brute_force_energy(ACROSS, 5.0, depth=depth)
+
 def brute_forces(depths=range(1, 5)) -> np.ndarray: # energies per particle, in E_c
     "Equation 4 for a unit square across a face, w = 5."
-    return np.array([pt.brute_force_energy(ACROSS, 5.0, depth=D) for D in depths])
+    return np.array([_brute_force(int(depth)) for depth in depths])
 
 def _limit(depths, values):
     "Value at an endless block, from a fit in one over its width: the rim's share."
