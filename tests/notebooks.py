@@ -52,7 +52,7 @@ def errors(nb):
     return found
 
 
-def run(path, folder=None):
+def run(path, folder=None, kernel="python3"):
     "The notebook after a run of all cells but those marked `#| eval: false`, in `folder`."
     nb = read(path)
     start = time.monotonic()
@@ -67,7 +67,7 @@ def run(path, folder=None):
     client = NotebookClient(
         nb,
         timeout=TIME_LIMIT,
-        kernel_name="python3",
+        kernel_name=kernel,
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder or Path(path).parent)}},
     )

@@ -1,13 +1,40 @@
 """Each notebook runs in a fresh kernel, in a copy of nbs/, and shows what it stores."""
+import json
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from notebooks import ROOT, errors, is_run, notebook_paths, read, run
 from outputs import stale
 
+FORKED = ROOT / "tests" / "forked.py"
+
 
 @pytest.fixture(scope="session")
-def runs(request, project):
+def kernel(tmp_path_factory):
+    "The name of kernels that are forked from a process in which the usual modules are imported."
+    folder = tmp_path_factory.mktemp("kernels")
+    door = str(folder / "door")
+    named = folder / "kernels" / "forked"
+    named.mkdir(parents=True)
+    ask = [sys.executable, "-S", "-E", str(FORKED), "ask", door, "{connection_file}"]
+    spec = {"argv": ask, "display_name": "forked", "language": "python"}
+    (named / "kernel.json").write_text(json.dumps(spec))
+    paths = [str(folder), os.environ.get("JUPYTER_PATH", "")]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
+    server = subprocess.Popen([sys.executable, str(FORKED), "serve", door])
+    while not os.path.exists(door) and server.poll() is None:
+        time.sleep(0.05)
+    yield "forked" if server.poll() is None else "python3"
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def runs(request, project, kernel):
     "Two kernels at a time run the notebooks that this session tests: {path: its future}."
     chosen = {
         item.callspec.params["path"]
@@ -16,7 +43,7 @@ def runs(request, project):
     }
     pool = ThreadPoolExecutor(2)
     ordered = [path for path in notebook_paths() if path in chosen]
-    yield {path: pool.submit(run, project / path) for path in ordered}
+    yield {path: pool.submit(run, project / path, kernel=kernel) for path in ordered}
     pool.shutdown(cancel_futures=True)
 
 
