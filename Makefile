@@ -54,7 +54,7 @@ peers: $(PEERS) ## measure the package beside JAX, LAMMPS, matscipy, DScribe, Ke
 	.venv/peers/bin/python benchmarks/peers/run.py
 	@if [ -e $(DEV) ]; then $(BIN)/python tests/notebooks.py nbs/tutorials/peers.ipynb && $(BIN)/nbdev_clean; fi
 
-figures: export ## compute what is missing in nbs/results/ (from nothing: about an hour and a half on 2 cores; PES_TOY_REAL names the real data), and draw chapters 8c, 15c, 16a and 17 anew
+figures: export ## compute what is missing in nbs/results/ (from nothing: about two hours on 2 cores; PES_TOY_REAL names the real data), and draw chapters 8c, 15c, 16a and 17 anew
 	$(BIN)/python -c "from pes_toy.studies import figures; figures('nbs/results')"
 	$(BIN)/python -c "from pes_toy.failing import compute_failing; compute_failing('nbs/results')"
 	$(BIN)/python -c "from pes_toy.active import active_study; active_study('nbs/results', compute=True, workers=2)"

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .base.checks import check_choice
+from .base.checks import check_choice, check_number
 from .base.files import digest_of
 from .base.jobs import n_workers, progress_bar
 from .database import Database
@@ -446,6 +446,7 @@ def together(
     progress: bool = True, # show progress bars
 ) -> Average:
     "The mean of two solved and several trained networks: the best that this chapter knows."
+    networks = check_number("networks", networks, integer=True, low=0)
     members = []
     for k, (recipe, how) in enumerate((SOLVED, FOR_FORCES)):
         spec = training_of({**recipe, "width": neurons}, 1, seed + 1000 * k)
