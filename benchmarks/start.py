@@ -13,6 +13,8 @@ WORK = {
     "one energy": f"pt.energy_per_particle({TRIANGLE})",
     "energy and forces": f"pt.energy_and_forces({TRIANGLE})",
     "one relaxation": f"pt.relax({TRIANGLE})",
+    "one energy, own potential": "pt.energy_per_particle("
+    f"{TRIANGLE}, pt.Potential(lambda r: 2.0 - r if r < 2.0 else 0.0, cutoff=2.0))",
     "database of 1,000": "pt.generate(pt.DatabaseSpec(n_configurations=1000), progress=False)",
 }
 

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 
-USUAL = (  # modules; TensorFlow starts threads, which do not survive a fork
+USUAL = (  # not TensorFlow, whose threads survive no fork, nor pandas, which asks where it runs
     "IPython.display",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -20,7 +20,6 @@ USUAL = (  # modules; TensorFlow starts threads, which do not survive a fork
     "matplotlib_inline.backend_inline",
     "nbdev.showdoc",
     "numba",
-    "pandas",
     "pes_toy.database",
     "pes_toy.energy",
     "pes_toy.relaxation",

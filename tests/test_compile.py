@@ -333,7 +333,7 @@ def test_each_potential_has_kernels_of_its_own():
 def test_kernels_with_functions_of_others_are_not_kept(folder):
     own = pt.Potential(lambda r: 1.0 / r)
     assert own.pair(2.0) == 0.5
-    assert {file.parent.name for file in folder.rglob("*.nbi")} == {"by_address"}
+    assert {file.parent.name for file in folder.rglob("*.nbi")} <= {"by_address"}
 
 
 def relaxed_alone(power):
