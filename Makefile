@@ -105,7 +105,7 @@ $(DEV): $(CORE)
 
 $(KERNELS): $(CORE) tests/kernels.py $(wildcard pes_toy/*.py pes_toy/*/*.py)
 	@mkdir -p build
-	-NUMBA_CACHE_DIR="$$PWD/build/compiled" $(ONE_THREAD) $(BIN)/python tests/kernels.py
+	-NUMBA_CACHE_DIR="$$PWD/build/compiled" $(ONE_THREAD) $(BIN)/python tests/kernels.py $(DEV)
 	@touch $@
 
 $(PEERS): settings.ini setup.py benchmarks/peers/install.py $(CORE)

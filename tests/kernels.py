@@ -1,7 +1,13 @@
 """Compiles what most tests use, on a core that is idle while pip installs what else they need.
 
 It needs the core of the package only, and writes into the folder that NUMBA_CACHE_DIR names.
+
+python tests/kernels.py DONE    goes on until there is a file DONE, or nothing is left to compile
 """
+import sys
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 
 import pes_toy as pt
@@ -63,17 +69,23 @@ def motion():
     pt.dynamics(box(4, 2, 5.0), 5.0, steps=3, dt=0.001, progress=False)
 
 
-def main():
-    for d in (2, 3, 1):
-        sums(pt.ModifiedLennardJones(), d)
-        sums(OWN, d)
-    for potential in (pt.ModifiedLennardJones(), OWN):
-        descents(potential)
-    databases()
-    inputs()
-    motion()
-    sums(OPEN, 2, depth=1)
+USUAL = pt.ModifiedLennardJones()
+JOBS = [  # what several processes would compile at once comes first
+    databases,
+    inputs,
+    *(partial(sums, potential, d) for d in (2, 3, 1) for potential in (USUAL, OWN)),
+    *(partial(descents, potential) for potential in (USUAL, OWN)),
+    motion,
+    partial(sums, OPEN, 2, depth=1),
+]
+
+
+def main(done):
+    for job in JOBS:
+        if Path(done).exists():
+            break
+        job()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
