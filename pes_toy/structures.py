@@ -540,18 +540,19 @@ def unit_label(
     d: int, # number of dimensions
 ) -> str: # such as (1.54 Angstrom)$^3$
     "A unit as it stands on the axis of a picture."
-    E, L = units.get("energy", "$E_c$"), units.get("length", "$R_c$")
-    e, l = (f"({text})" if _UNIT.fullmatch(text)[1] else text for text in (E, L))
-    return dict(energy=E, volume=f"{l}$^{d}$", forces=f"{e}/{l}", stress=f"{e}/{l}$^{d}$")[what]
+    return _written(units, what, ("$E_c$", "$R_c$"), f"$^{d}$")
 
 def unit_said(
     units: dict, # of Structures; empty: the toy's
-    what: str, # energy, forces or stress
+    what: str, # energy, volume, forces or stress
 ) -> str: # such as eV/(1.54 Angstrom)
     "A unit as it stands in a table."
-    E, L = units.get("energy", "E_c"), units.get("length", "R_c")
-    length = f"({L})" if _UNIT.fullmatch(L)[1] else L
-    return dict(energy=E, forces=f"{E}/{length}", stress=f"{E}/{length}^d")[what]
+    return _written(units, what, ("E_c", "R_c"), "^d")
+
+def _written(units, what, usual, power):
+    E, L = units.get("energy", usual[0]), units.get("length", usual[1])
+    e, l = (f"({text})" if _UNIT.fullmatch(text)[1] else text for text in (E, L))
+    return dict(energy=E, volume=l + power, forces=f"{e}/{l}", stress=f"{e}/{l}{power}")[what]
 
 def _axis(structures, what):
     "The name of an axis with its unit."

@@ -3,31 +3,15 @@
 A name in brackets stands for one case, a name without brackets for all cases of a test.
 """
 
-COMPILED_ONCE_MORE = [  # kernels for one more potential, dimension or way; 5 to 30 s each
+COMPILED_ONCE_MORE = [  # long when each potential had kernels built; the others are back
     "test_a_baseline_of_a_potential_of_ones_own_knows_its_truth",
-    "test_a_function_called_through_python",
     "test_a_global_that_changed_makes_another_potential",
     "test_a_potential_of_ones_own",
     "test_a_potential_of_the_user",
-    "test_a_relative_of_the_chosen_potential_relaxes_by_its_own_functions",
     "test_a_soft_potential_has_no_faults",
     "test_a_user_potential_makes_a_database",
-    "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential6-3-2-4.0-exact]",
-    "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential8-4-2-4.6-exact]",
-    "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential9-3-2-4.6-exact]",
-    "test_every_way_that_can_goes_the_way_of_the_plain_descent[potential10-3-2-2.5-exact]",
-    "test_every_way_has_the_forces_of_the_plain_loop[1-3-2.3-Potential('soft and cosy', "
-    "cutoff=1.5, pair_weight=0.25, triplet_weight=0.75, compiled=True)]",
-    "test_every_way_is_the_plain_loop[exact-1-3-2.3-Potential('soft and cosy', "
-    "cutoff=1.5, pair_weight=0.25, triplet_weight=0.75, compiled=True)]",
-    "test_experiments_with_a_potential_of_ones_own",
     "test_kernels_of_own_functions_are_not_kept_on_disk",
-    "test_no_false_alarm[Lennard-Jones, switched off]",
     "test_no_false_alarm_of_models_of_ones_own",
-    "test_own_functions_relax_like_the_built_in_ones[4-2-1.7]",
-    "test_own_functions_relax_like_the_built_in_ones[4-2-3.2]",
-    "test_own_functions_relax_like_the_built_in_ones[8-3-4.6]",
-    "test_own_functions_relax_like_the_built_in_ones[26-2-12.0]",
     "test_scaling_finds_a_length_that_does_not_scale",
     "test_stale_images_through_boxes",
     "test_the_fast_path_of_the_modified_potential_is_that_of_any_other",

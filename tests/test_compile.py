@@ -216,7 +216,6 @@ def test_processes_share_the_kernels_of_built_in_potentials(tmp_path):
 
 
 ANY = """
-import sys
 from numba.core import event
 import numpy as np
 import pes_toy as pt
