@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pypandoc
 from docutils.nodes import SkipNode, math, math_block
+from sphinx.addnodes import toctree
 from sphinx.util.logging import getLogger
 
 settings = ConfigParser(delimiters=["="], interpolation=None)
@@ -24,6 +25,10 @@ html_theme = "sphinx_book_theme"
 html_title = settings["title"]
 html_static_path = ["_static", "../nbs/live.js", "../nbs/live.css"]
 html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": ["navbar-logo.html", "icon-links.html", "search-button-field.html", "chapters.html"]
+}
 html_favicon = "../nbs/favicon.svg"  # one file for both builders
 html_copy_source = html_use_index = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
@@ -98,6 +103,21 @@ def all_math_at_once(app, env):
         known.update(zip(formulas, converted))
 
 
+chapters = []  # (heading of the sidebar, [(page, title)])
+
+
+def list_chapters(app, env):
+    "The sections of the sidebar, with the titles of their pages."
+    for node in env.get_doctree(env.config.root_doc).findall(toctree):
+        pages = [(page, env.titles[page].astext()) for _, page in node["entries"]]
+        chapters.append((node["caption"], pages))
+
+
+def show_chapters(app, pagename, templatename, context, doctree):
+    "What docs/_templates/chapters.html lists."
+    context["chapters"] = chapters
+
+
 def moving_figures(app, pagename, templatename, context, doctree):
     "Pages that hold a figure to move load the script of docs/live.py."
     if '<div class="live"' in context.get("body", ""):
@@ -107,5 +127,7 @@ def moving_figures(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("env-updated", all_math_at_once)
+    app.connect("env-updated", list_chapters)
+    app.connect("html-page-context", show_chapters)
     app.connect("html-page-context", moving_figures)
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))

@@ -77,8 +77,10 @@ def wrap(
         return inside[0] if single else inside
     w = w[:, None, None]
     with np.errstate(over="ignore"): # of points without a digit left; they go to 0
-        inside = x - w * np.floor(x / w)
-    inside = np.where((inside >= w) | (inside < 0), 0.0, inside)
+        inside = np.floor(x / w)
+        inside *= -w # in place: a million particles are many bytes
+        inside += x
+    inside[(inside >= w) | (inside < 0)] = 0.0
     return inside[0] if single else inside
 
 # %% ../nbs/00_lattice.ipynb #c1a990529

@@ -209,6 +209,15 @@ def sample_network() -> Network: # for 4 particles at w = 5, and other surroundi
     from importlib.resources import files
     return load_network(Path(str(files("pes_toy") / "sample" / "network.npz")))
 
+# %% ../nbs/07_networks.ipynb #c0ffee02
+@patch
+def keras_model(self: Network): # a Keras model
+    "The network in Keras: scaled inputs (rows, K) -> (v - energy_shift) / energy_scale."
+    from pes_toy.engine.epochs import build_model
+    model = build_model(len(self.shift), self.spec)
+    model.set_weights([array for layer in self.weights for array in layer])
+    return model
+
 # %% ../nbs/07_networks.ipynb #c09c562c8
 @patch
 def plot_history(self: Network,

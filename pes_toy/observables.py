@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_configurations, check_number
+from .base.checks import as_floats, check_configurations, check_number
 from .base.limits import check_memory
 from .base.show import Shown, Valued, axes_or_new
 from .engine.shapes import as_matrices, heights, reduced, same_cells, volumes
@@ -22,7 +22,7 @@ def plain_blocking(
     values: np.ndarray, # (K,) one after another
 ) -> tuple: # sizes of blocks, and the error of the mean that each claims
     "Errors of the mean by averaging neighbours again and again."
-    v = np.asarray(values, float)
+    v = as_floats("values", values)
     sizes, errors = [], []
     while len(v) >= 8:
         sizes.append(len(values) // len(v))
@@ -51,7 +51,7 @@ def mean_with_error(
     values: np.ndarray, # (K,) one after another, or (M, K) of replicas
 ) -> Mean:
     "The mean of correlated values, with its standard error; replicas with nan are left out."
-    v = np.atleast_2d(np.asarray(values, float))
+    v = np.atleast_2d(as_floats("values", values))
     if v.ndim > 2 or v.shape[1] < 2:
         raise ValueError(f"values must have the shape (K,) or (M, K) with at least two values one "
                          f"after another, got {np.shape(values)}")
@@ -195,7 +195,7 @@ def mean_square_displacement(
     lags: int = 50, # times at which it is known, up to half the length
 ) -> Displacement:
     "Over all particles, replicas and beginnings; replicas with nan are left out."
-    x = np.asarray(positions, float)
+    x = as_floats("positions", positions)
     spacing = check_number("spacing", spacing, above=0)
     lags = check_number("lags", lags, integer=True, low=2, high=100_000)
     if x.ndim != 4 or x.shape[1] < 4:

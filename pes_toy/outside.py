@@ -109,15 +109,16 @@ def tell(
         print(printable(f"  {name:22s}  {value}"))
 
 def convert(
-    source, # Structures
+    source, # Structures or a Database
     path: Path, # where to; the suffix decides
 ) -> Path: # where it is
     "Structures as Parquet or, for other programs, in their own units."
+    from pes_toy import to_atoms
     if path.suffix == ".parquet": return saved(source.save, path)
     if not is_foreign(path):
         raise ValueError(f"structures go to .parquet, or to .xyz and other files that ASE writes, "
                          f"got {str(path)!r}; choose another suffix")
-    frames = source.to_atoms()
+    frames = to_atoms(source)
     return saved(lambda where: _write_frames(where, frames), path)
 
 def _write_frames(path, frames):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 import numpy as np
-from .base.checks import check_choice, check_number
+from .base.checks import as_floats, check_choice, check_number
 from .real import STUDIES, WORLDS, Run, stored
 
 # %% auto #0
@@ -23,7 +23,7 @@ def kendall_tau(
     "Pairs in the same order minus pairs in the opposite order, over all pairs without ties."
     x, y = _two(x, y)
     agree = _order(x) * _order(y)
-    w = np.ones(len(x)) if weights is None else np.asarray(weights, float)
+    w = np.ones(len(x)) if weights is None else as_floats("weights", weights)
     same = np.einsum("...i,ij,...j->...", w, agree, w)
     compared = np.einsum("...i,ij,...j->...", w, np.abs(agree), w)
     with np.errstate(invalid="ignore"):
@@ -36,7 +36,7 @@ def _order(x):
 
 def _two(x, y):
     "Two rows of equally many finite numbers, at least two."
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x, y = as_floats("x", x), as_floats("y", y)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError("x and y must be errors of the same recipes, at least two of them, got "
                          f"shapes {x.shape} and {y.shape}")
@@ -139,7 +139,7 @@ def main_effects(
     errors: np.ndarray, # (24,) of the recipes, above 0
 ) -> list: # an Effect for each of the twelve settings
     "What each setting does, the others averaged over."
-    errors = np.asarray(errors, float)
+    errors = as_floats("errors", errors)
     if errors.shape != (24,) or not (errors > 0).all() or not np.isfinite(errors).all():
         raise ValueError(f"errors must be 24 finite numbers above 0, got {errors!r}")
     D = design()

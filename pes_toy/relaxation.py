@@ -233,7 +233,7 @@ class Descent(Relaxer, name="descent"):
         M, N, d = batch.x.shape
         deep = depths(potential, batch.width, recipe.depth, recipe.protocol)
         check_size(deep, batch.width, np.zeros(M, bool), N, d)
-        case = Case(potential, N, d, recipe.protocol)
+        case = Case(potential, N, d, recipe.protocol, recipe.max_delta)
         steps = Steps(recipe.epochs, recipe.max_delta)
         descend(batch, case, steps, draw_of, deep, workers)
 

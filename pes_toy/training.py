@@ -23,7 +23,7 @@ from .descriptors import (
     DegenerateWarning, Descriptor, check_gradients, check_strains, check_values,
     descriptor_from_settings)
 from .engine.epochs import (
-    TrainingData, build_model, compiled_epoch, keras_with_tensorflow, model_weights)
+    TrainingData, compiled_epoch, keras_with_tensorflow, model_weights)
 from .engine.layers import ACTIVATIONS, TRANSFORMS
 from .engine.shapes import volumes
 from .models import facts_about, own_truth
@@ -586,13 +586,6 @@ def train_in_memory(
     return network
 
 # %% ../nbs/07a_training.ipynb #8acceeef
-@patch
-def keras_model(self: Network): # a Keras model
-    "The network in Keras: scaled inputs (rows, K) -> (v - energy_shift) / energy_scale."
-    model = build_model(len(self.shift), self.spec)
-    model.set_weights([array for layer in self.weights for array in layer])
-    return model
-
 @patch(cls_method=True)
 def from_parts(cls: Network,
     settings: dict, # of parts

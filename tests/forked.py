@@ -1,9 +1,11 @@
 """Kernels for notebooks, forked from a process that has imported what most notebooks import.
 
-Imports take about two seconds of processor time in each of more than a hundred notebooks. A forked
-kernel is as fresh as any: nobody has run a cell in it.
+Imports take about two seconds of processor time in each of more than a hundred notebooks, and
+TensorFlow four more where it is needed. A forked kernel is as fresh as any: nobody has run a cell
+in it.
 
 python tests/forked.py serve SOCKET              waits, and forks a kernel for each request
+python tests/forked.py serve SOCKET tensorflow   the same, with TensorFlow imported
 python -S tests/forked.py ask SOCKET CONNECTION  asks for one, and lives as long as it does
 """
 
@@ -12,7 +14,7 @@ import os
 import socket
 import sys
 
-USUAL = (  # not TensorFlow, whose threads survive no fork, nor pandas, which asks where it runs
+USUAL = (
     "IPython.display",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -20,6 +22,7 @@ USUAL = (  # not TensorFlow, whose threads survive no fork, nor pandas, which as
     "matplotlib_inline.backend_inline",
     "nbdev.showdoc",
     "numba",
+    "pandas",
     "pes_toy.database",
     "pes_toy.energy",
     "pes_toy.relaxation",
@@ -43,14 +46,32 @@ def ask(path, connection, *options):
         line.recv(1)
 
 
-def serve(path):
-    "Imports, and forks a kernel for each request until the process is ended."
+def import_usual():
+    "Imports what most notebooks import, as it would be in a kernel."
     import importlib
-    import signal
 
     os.environ["MPLBACKEND"] = INLINE
     for name in USUAL:
         importlib.import_module(name)
+    import pandas
+
+    pandas.set_option("display.max_columns", 20)  # as in a kernel: it sees none when imported here
+
+
+def import_tensorflow():
+    "Imports TensorFlow as the package does; its threads begin with the first operation only."
+    from pes_toy.engine.epochs import keras_with_tensorflow
+
+    keras_with_tensorflow()
+
+
+def serve(path, *more):
+    "Imports, and forks a kernel for each request until the process is ended."
+    import signal
+
+    import_usual()
+    if "tensorflow" in more:
+        import_tensorflow()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)

@@ -57,6 +57,7 @@ def fresh(scale):
 @pytest.mark.parametrize("d", [pytest.param(1, marks=pytest.mark.stress), 2,
                                pytest.param(3, marks=pytest.mark.stress)])  # fmt: skip
 def test_both_ways_give_the_same_bits(d, monkeypatch):
+    monkeypatch.setattr(addresses, "WORK", np.inf)  # by address to the end
     potential = pt.Potential(well, corner, cutoff=2.2)
     first = everything(potential, d)
     assert for_potential(once_energies, potential).run is None

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pes_toy as pt
 from databases import make, same
 
@@ -42,3 +43,16 @@ def test_the_command_makes_what_python_makes(tmp_path):
         assert "example" in run(command, "--help").stdout
     said = run("generate", tmp_path / "a.csv")
     assert said.returncode == 1 and ".parquet or .json" in said.stderr
+def test_a_database_goes_to_xyz_and_back(tmp_path):
+    import ase.io
+
+    db = make(n_configurations=6, forces=True)
+    db.save(tmp_path / "a.parquet")
+    answer = run("convert", tmp_path / "a.parquet", tmp_path / "a.xyz")
+    assert answer.returncode == 0, answer.stderr
+    back = pt.from_atoms(ase.io.read(tmp_path / "a.xyz", ":"))
+    np.testing.assert_allclose(back.positions, db.positions, atol=1e-7)
+    np.testing.assert_allclose(back.energy, db.energy, atol=1e-7)
+    np.testing.assert_allclose(back.forces, db.forces, atol=1e-7)
+
+

@@ -1,7 +1,9 @@
 """`import pes_toy` is quick and loads only what it needs."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 LATE = {"tensorflow", "keras", "ipywidgets", "matplotlib", "pandas"}
 
@@ -42,3 +44,31 @@ for module in pkgutil.iter_modules(pes_toy.__path__):
 assert all(set(a) == set(kind.names()) for a, kind in zip(found, kinds)), (found, kinds)
 """
     python(code, tmp_path)
+
+
+OF_ONE_MODULE = {"sparse_slopes"}  # called only in the module that adds them
+
+
+def added_elsewhere():
+    "Methods that a module adds to a public class of another one: {class: names}."
+    import pes_toy
+
+    found = {}
+    for path in Path(pes_toy.__path__[0]).rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            decorators = map(ast.unparse, getattr(node, "decorator_list", []))
+            if isinstance(node, ast.FunctionDef) and "patch" in decorators:
+                owner = ast.unparse(node.args.args[0].annotation)
+                home = pes_toy._home.get(owner, "")
+                if home and path.stem != home.split(".")[-1]:
+                    found.setdefault(owner, set()).add(node.name)
+    return {owner: names - OF_ONE_MODULE for owner, names in found.items()}
+
+
+def test_classes_bring_methods_that_other_modules_add(tmp_path):
+    "In a fresh process: nobody has imported these modules."
+    added = added_elsewhere()
+    assert "to_atoms" in added["Structures"]
+    for name, names in added.items():
+        code = "import pes_toy as pt; print([n for n in {} if not hasattr(pt.{}, n)])"
+        assert python(code.format(sorted(names), name), tmp_path).strip() == "[]", name

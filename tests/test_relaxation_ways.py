@@ -58,6 +58,20 @@ def test_every_way_that_can_goes_the_way_of_the_plain_descent(potential, N, d, w
             np.testing.assert_allclose(batch.energy[0], v, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("N, d, w", [(1, 4, 2.2), (4, 4, 10.0), (6, 3, 3.0)])
+def test_long_steps_need_no_more_room_than_others(N, d, w):
+    "Where they would make lists of neighbours long, whole energies are compared."
+    from test_large import peak_bytes
+
+    x = np.random.default_rng(5).uniform(0, w, (N, d))
+    pt.relax(x, w, MODIFIED, epochs=1)
+    before = peak_bytes(reset=True)
+    found = pt.relax(x, w, MODIFIED, epochs=1, max_delta=w)
+    assert peak_bytes() - before < 2e8
+    began = pt.energy_per_particle(x, w, MODIFIED)
+    assert found.energy <= began + 1e-12 * abs(began)
+
+
 def test_lanes_are_refused_to_a_potential_of_ones_own():
     lanes = WAYS[0]
     assert lanes.name == "lanes"

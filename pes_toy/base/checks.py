@@ -98,8 +98,9 @@ def check_configurations(
     "Positions and widths as contiguous float64 arrays, or an error that says what is wrong."
     found = _one_plain(positions, width)
     if found: return found
-    x = _as_floats("positions", positions)
-    w = _as_floats("width", width)
+    as_many = "give every configuration the same number of particles"
+    x = as_floats("positions", positions, as_many)
+    w = as_floats("width", width, as_many)
     single = x.ndim == 2
     w = _check_shapes(x, w, single)
     x = x[None] if single else x
@@ -125,9 +126,13 @@ def as_array(
         raise ValueError(f"{name} must be a regular array, got rows of unequal length; "
                          f"{remedy}") from error
 
-def _as_floats(name, value):
+def as_floats(
+    name: str, # what to call it in the error
+    value: object, # what somebody gave
+    remedy: str = "give every row as many numbers as the others", # in words
+) -> np.ndarray: # of float64
     "Numbers as float64; text, objects and ragged lists raise."
-    array = as_array(name, value, "give every configuration the same number of particles")
+    array = as_array(name, value, remedy)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be numbers, got {array.dtype} ({str(value)[:40]!r}); "
                         "convert it with numpy.asarray(..., dtype=float)")
@@ -145,7 +150,7 @@ def check_numbers(
     value: object, # what somebody gave
 ) -> np.ndarray: # as float64
     "Finite numbers of any shape."
-    x = _as_floats(name, value)
+    x = as_floats(name, value)
     if not all_finite(x):
         raise ValueError(f"{name} must be finite, got {x[~np.isfinite(x)].flat[0]}")
     return x

@@ -65,6 +65,7 @@ class Case(NamedTuple):
     N: int # particles
     d: int # dimensions
     protocol: str # "exact" or "thesis"
+    max_delta: float = 0.1 # longest step along an axis, in R_c
 
 class Way(NamedTuple):
     "A way to descend."
@@ -91,7 +92,9 @@ def _can_wide(case, widths):
 def _can_moves(case, widths):
     if case.protocol == "thesis": return widths > 0
     if case.potential.reach is None: return widths < 0
-    return (case.N > 4) | (moves.longest_list(case, widths) < MOST_LISTED)
+    short = moves.longest_list(case, widths) < MOST_LISTED
+    crowded = moves.longest_list(case._replace(max_delta=0.1), widths) >= MOST_LISTED
+    return short | (crowded & (case.N > 4)) # what only long steps make crowded, goes whole
 
 def _can_whole(case, widths):
     return np.full(len(widths), case.protocol == "exact")
@@ -142,7 +145,7 @@ def run_way(
     each = _seconds_of(way, case, steps, batch.width[which].min(), depths[which].max())
     threads = min(n_workers(workers), len(which))
     check_memory("the descent", threads * _bytes_of(way, case, batch.width[which].min()),
-                 "make the cell wider, or take fewer workers")
+                 "make the cell wider, max_delta smaller, or take fewer workers")
     run = way.kernel(case)
     u = interaction_of(case.potential)
     for depth in np.unique(depths[which]) if way.images else [0]:

@@ -508,8 +508,8 @@ def _run(batch, m, room, potential, frame, steps, at):
 SURPLUS = 0.15 # in R_c; a particle that strayed farther makes no step with old lists
 
 def longest_list(case, widths):
-    "Entries for which `descend_moves` makes room, for steps of 0.1 R_c."
-    radius = case.potential.reach + 2.0 * (SURPLUS + 0.1 * math.sqrt(case.d))
+    "Entries for which `descend_moves` makes room."
+    radius = case.potential.reach + 2.0 * (SURPLUS + case.max_delta * math.sqrt(case.d))
     return 2.0 * case.N * (2.0 * radius / np.asarray(widths)) ** case.d
 
 BETWEEN = 1e7 # triangles from one look at the flag of Ctrl-C to the next, a tenth of a second

@@ -21,7 +21,7 @@ __all__ = ['EPOCHS', 'BOND', 'KINDS', 'TABLE_2', 'relaxed', 'highest_energies', 
 # %% ../../nbs/thesis/05_databases.ipynb #e78bbe97
 EPOCHS = (30, 50, 100, 200) # of figure 12
 
-@functools.lru_cache(8)
+@functools.lru_cache(10)
 def relaxed(
     protocol: str, # "exact" or "thesis"
     seed: int = 0, # of the databases
@@ -90,6 +90,7 @@ def groups(
     sizes = np.unique(linked, axis=0).sum(axis=1)
     return tuple(sorted((int(size) for size in sizes), reverse=True))
 
+@functools.lru_cache(8)
 def shares(
     epochs: int, # of relaxation
     protocol: str, # "exact" or "thesis"
