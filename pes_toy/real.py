@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .base.checks import check_choice, check_number
+from .base.checks import check_choice
 from .base.files import digest_of
 from .base.jobs import n_workers, progress_bar
 from .database import Database
@@ -28,10 +28,10 @@ from .training import DivergedError, TrainingSpec
 from .unlike import train_last_layer
 
 # %% auto #0
-__all__ = ['FILES', 'BOND', 'WORLDS', 'FRESH', 'USUAL', 'FEW_ANGLES', 'WIDE_RADIAL', 'WIDE_ANGULAR', 'STUDIES', 'REAL', 'CELLS',
-           'real_folder', 'crystal', 'World', 'all_of', 'Run', 'functions_for', 'training_of', 'chosen', 'cubic',
-           'errors_of', 'perform', 'runs_of', 'in_order', 'stored', 'measured', 'mean_of', 'transfer', 'recipe_runs',
-           'solved_runs', 'solved_recipe', 'together_runs', 'together', 'weights_runs']
+__all__ = ['FILES', 'BOND', 'WORLDS', 'FRESH', 'USUAL', 'FEW_ANGLES', 'RADIAL_SHELLS', 'SHELLS', 'ANGULAR_SHELLS', 'STUDIES',
+           'REAL', 'CELLS', 'real_folder', 'crystal', 'World', 'all_of', 'Run', 'functions_for', 'training_of',
+           'chosen', 'cubic', 'errors_of', 'perform', 'runs_of', 'in_order', 'stored', 'measured', 'mean_of',
+           'transfer', 'recipe_runs', 'solved_runs', 'solved_recipe', 'together_runs', 'together', 'weights_runs']
 
 # %% ../nbs/17_real.ipynb #a57c1fb49
 FILES = ("si_training.xyz", "si_test.xyz", "li_training.xyz", "li_test.xyz")
@@ -146,23 +146,26 @@ class Run(NamedTuple):
 def functions_for(
     angles: bool, # besides radial functions?
     range: float, # of both, in bonds
-    functions: str, # few, many or wide
+    functions: str, # few, many, shells or open
 ) -> SymmetryFunctions:
     "The symmetry functions of a recipe."
-    if functions == "wide":
-        radial = tuple(row for row in WIDE_RADIAL if row[1] < range)
-        return SymmetryFunctions(radial, WIDE_ANGULAR if angles else (), cutoff=range)
+    check_choice("functions", functions, ("few", "many", "shells", "open"))
+    if functions in ("shells", "open"):
+        radial = tuple(row for row in RADIAL_SHELLS if row[1] < range)
+        return SymmetryFunctions(radial, ANGULAR_SHELLS if angles else (), cutoff=range,
+                                 third_side=functions == "shells")
     radial = RADIAL if functions == "many" else RADIAL[::3]
     angular = ANGULAR if functions == "many" else FEW_ANGLES
     return SymmetryFunctions(radial, angular if angles else (), cutoff=range)
 
 FEW_ANGLES = tuple(row for row in ANGULAR if row[0] < 1 and row[2] in (1.0, 4.0))
-WIDE_RADIAL = (*((8.0, round(0.8 + i / 6, 4)) for i in range(10)),
-               *((eta, 0.0) for eta in (0.1, 0.5, 1.5, 4.0)))
-WIDE_ANGULAR = tuple((*shell, zeta, sign)
-                     for shell in ((0.05, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 1.0), (2.0, 1.6))
-                     for zeta in (1.0, 2.0, 4.0, 8.0, 16.0)
-                     for sign in (-1.0, 1.0))
+RADIAL_SHELLS = (*((8.0, round(0.8 + i / 6, 4)) for i in range(13)),
+                 *((eta, 0.0) for eta in (0.1, 0.5, 1.5, 4.0)))
+SHELLS = ((0.05, 0.0), (0.3, 0.0), (1.0, 0.0), (3.0, 1.0), (2.0, 1.6), (2.0, 2.2))
+ANGULAR_SHELLS = tuple((*shell, zeta, sign)
+                       for shell in SHELLS
+                       for zeta in (1.0, 2.0, 4.0, 8.0, 16.0)
+                       for sign in (-1.0, 1.0))
 
 def training_of(
     recipe: dict, # what differs from USUAL
@@ -171,6 +174,8 @@ def training_of(
     validation: float = 0.15, # fraction of the structures that is kept aside
 ) -> TrainingSpec:
     "The specification of a recipe."
+    for name in recipe:
+        check_choice("recipe", name, USUAL)
     r = {**USUAL, **recipe}
     inputs = ProximityEigenvalues(R_0p=r["range"])
     if r["inputs"] == "symmetry":
@@ -281,7 +286,7 @@ def _start(run):
 def _networks(run, training, spec):
     "What is judged."
     if "together" in run.how:
-        return together(training, run.seed, networks=run.how["together"], progress=False).members
+        return together(training, run.seed, progress=False).members
     if "ridge" in run.how:
         return [train_last_layer(training, spec, ridge=run.how["ridge"], progress=False)]
     return [train(training, dataclasses.replace(spec, seed=spec.seed + 1000 * k),
@@ -397,11 +402,8 @@ def _job(run, real):
 # %% ../nbs/17_real.ipynb #19c66c171
 UNCHANGED = dict(range=3.0, batch=512), dict(validation=0.2) # beside USUAL, and how
 LONGER = dict(range=3.0, learning_rate=1e-3, batch=256, epochs=400), dict(validation=0.1)
-SOLVED = (dict(range=2.6, functions="wide", layers=1, width=2500, force_weight=0.04),
+SOLVED = (dict(range=3.0, functions="shells", layers=1, width=2500, force_weight=0.04),
           dict(ridge=1e-7))
-FOR_FORCES = {**SOLVED[0], "force_weight": 0.15}, dict(ridge=1e-6)
-BESIDE = dict(range=2.6, functions="wide", learning_rate=2e-3, batch=128, epochs=600,
-              force_weight=0.1) # of the networks that are trained beside the solved ones
 
 # %% ../nbs/17_real.ipynb #64cbbf1dc
 def recipe_runs() -> list: # of Run
@@ -430,31 +432,25 @@ def solved_recipe(
     return training_of({**SOLVED[0], "width": neurons}, 1, seed)
 
 def together_runs() -> list: # of Run
-    "The mean of solved and trained networks, on silicon."
-    return [Run("together", "together", "silicon", None, BESIDE, seed, dict(together=4))
-            for seed in range(3)]
+    "The mean of two solved networks, on everything that the real worlds have."
+    return [Run("together", "together", world, None, SOLVED[0], seed, dict(together=True))
+            for seed in range(3) for world in REAL]
 
 STUDIES["together"] = together_runs
 
 def together(
     structures: Structures, # with forces; lengths in bonds
-    seed: int = 0, # of all weights and batches
+    seed: int = 0, # of the random layers
     *,
-    networks: int = 4, # trained beside two that are solved
-    neurons: int = SOLVED[0]["width"], # of each of these two
-    epochs: int = BESIDE["epochs"], # of each training
+    neurons: int = SOLVED[0]["width"], # of each
     progress: bool = True, # show progress bars
 ) -> Average:
-    "The mean of two solved and several trained networks: the best that this chapter knows."
-    networks = check_number("networks", networks, integer=True, low=0)
+    "The mean of a solved network and one that leaves the third side open: the best known here."
+    recipe, how = SOLVED
     members = []
-    for k, (recipe, how) in enumerate((SOLVED, FOR_FORCES)):
-        spec = training_of({**recipe, "width": neurons}, 1, seed + 1000 * k)
+    for functions in ("shells", "open"):
+        spec = training_of({**recipe, "functions": functions, "width": neurons}, 1, seed)
         members.append(train_last_layer(structures, spec, **how, progress=progress))
-    particles = structures.counts.mean()
-    for k in range(networks):
-        spec = training_of({**BESIDE, "epochs": epochs}, particles, seed + 1000 * k, 0.1)
-        members.append(train(structures, spec, progress=progress))
     return Average(members)
 
 # %% ../nbs/17_real.ipynb #ebd8bd983

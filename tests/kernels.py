@@ -1,8 +1,9 @@
-"""Compiles what most tests use, on a core that is idle while pip installs what else they need.
+"""Compiles what most tests use, so that no two of them compile the same.
 
 It needs the core of the package only, and writes into the folder that NUMBA_CACHE_DIR names.
+Several processes share the work: one begins while pip installs what else the tests need.
 
-python tests/kernels.py DONE    goes on until there is a file DONE, or nothing is left to compile
+python tests/kernels.py BEGUN    a folder with a file for each job that a process has begun
 """
 import sys
 from functools import partial
@@ -80,11 +81,19 @@ JOBS = [  # what several processes would compile at once comes first
 ]
 
 
-def main(done):
-    for job in JOBS:
-        if Path(done).exists():
-            break
-        job()
+def is_mine(path):
+    "Is this process the first to take a job?"
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def main(begun):
+    for number, job in enumerate(JOBS):
+        if is_mine(Path(begun) / str(number)):
+            job()
 
 
 if __name__ == "__main__":

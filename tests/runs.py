@@ -14,6 +14,7 @@ from pes_toy.training import TrainingSpec
 QUICK = DatabaseSpec(n_configurations=60, epochs=4)
 SMALL = TrainingSpec(**{**TINY, "batch_size": 16})
 NETWORK = Experiment("network", QUICK, SMALL, n_fresh=40)
+KERNELS = Experiment("kernels", QUICK, BaselineSpec(method="kernel ridge"), n_fresh=40)
 BASELINE = Experiment("baseline", QUICK, BaselineSpec(), n_fresh=40, elsewhere=(6.0,))
 
 

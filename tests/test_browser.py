@@ -96,12 +96,12 @@ NEEDS = "document.documentElement.scrollWidth"
 SHOWN = """what => [...document.querySelectorAll(what)].map(e => e.getBoundingClientRect().width)"""
 
 
-def look(page):
-    "What a page needs at each width, and how wide its formulas and pictures are."
+def look(page, kinds):
+    "What a page needs at each width, the first its own, and how wide formulas and pictures are."
     shown = {what: page.evaluate(SHOWN, what) for what in ("article math", "article img")}
     needs = {}
-    for kind, width in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": 844})
+    for kind in kinds:
+        page.set_viewport_size({"width": WIDTHS[kind], "height": 844})
         needs[kind] = page.evaluate(NEEDS)
     return needs, shown
 
@@ -114,14 +114,15 @@ def looked(browser, site, address):
     tabs = [context.new_page() for _ in range(AT_ONCE)]
     watched = [watch(tab) for tab in tabs]
     names = pages(site)
+    kinds = [*WIDTHS]
     for start in range(0, len(names), AT_ONCE):
         opened = dict(zip(names[start : start + AT_ONCE], tabs))
         for name, tab in opened.items():
-            tab.set_viewport_size({"width": 1280, "height": 844})
             tab.goto(address + name, wait_until="commit")
         for name, tab in opened.items():
             tab.wait_for_load_state("networkidle")
-            seen[name] = look(tab)
+            seen[name] = look(tab, kinds)
+        kinds.reverse()  # the next pages begin with the width of these: a width less to lay out
     context.close()
     for tab_problems in watched:
         problems += tab_problems

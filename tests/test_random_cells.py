@@ -41,6 +41,13 @@ def test_energies_are_those_of_the_witness(case):
             right = witness(world, potential, depth, protocol)
         except ValueError:  # a distance or an energy that is no number
             right = None
+    if "coincide" in str(found.error):  # wrapped: they may stand apart for stale images
+        event("coincide")
+        x = pt.wrap(world.x, world.w)
+        gaps = np.abs(x[:, None] - x)
+        gaps = np.minimum(gaps, world.w - gaps).max(axis=-1)
+        assert (gaps + np.eye(len(x))).min() < 1e-9 * max(1, world.w)
+        return
     if found.error:
         event("refused")
         assert right is None or not (right.sound and np.isfinite(right.energy)), found.error

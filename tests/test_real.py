@@ -112,6 +112,13 @@ def test_regret_of_several():
         ranking.regret(x, y, 7)
 
 
+def test_recipes_have_no_other_settings():
+    with pytest.raises(ValueError, match="recipe must be one of .*got 'rnage'"):
+        real.training_of(dict(rnage=3.0), 64)
+    with pytest.raises(ValueError, match="functions must be one of .*got 'wide'"):
+        real.training_of(dict(functions="wide"), 64)
+
+
 def test_missing_folders(tmp_path, monkeypatch):
     monkeypatch.delenv("PES_TOY_REAL", raising=False)
     with pytest.raises(FileNotFoundError, match="environment variable PES_TOY_REAL"):

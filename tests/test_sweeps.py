@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import TINY
-from runs import BASELINE, NETWORK, QUICK, fake, made_up
+from runs import BASELINE, KERNELS, NETWORK, QUICK, fake, made_up
 
 from pes_toy import sweeps
 from pes_toy.experiments import Experiment, vary
@@ -226,13 +226,14 @@ def lasting(found):
     return kept
 
 
-def test_processes_give_the_same_numbers(tmp_path):
+@pytest.mark.parametrize("first", [KERNELS, pytest.param(NETWORK, marks=pytest.mark.stress)])
+def test_processes_give_the_same_numbers(first, tmp_path):
     from joblib.externals.loky import get_reusable_executor
 
     both = dict(repeats=2, progress=False)
-    alone = sweep([NETWORK, BASELINE], store=tmp_path / "one.json", **both)
+    alone = sweep([first, BASELINE], store=tmp_path / "one.json", **both)
     try:
-        together = sweep([NETWORK, BASELINE], workers=2, store=tmp_path / "two.json", **both)
+        together = sweep([first, BASELINE], workers=2, store=tmp_path / "two.json", **both)
     finally:
         get_reusable_executor().shutdown(wait=True)
     assert lasting(alone) == lasting(together)
