@@ -14,7 +14,7 @@ from .base.jobs import progress_bar
 from .base.registry import MODELS
 from .base.show import Shown, Valued, axes_or_new
 from .database import Database
-from .descriptors import drag_path
+from .descriptors import MOST_PLACES, drag_path
 from .experiments import fit
 from .failing import rank_correlation
 from .models import CHUNK, NotFiniteError
@@ -434,7 +434,8 @@ def drag_intervals(self: Committee,
 ) -> dict: # "energy" and "slope" -> lower and upper ends (points,); those that are calibrated
     "Intervals of the energy per particle and of its slope dv/dy along the drag of figure 10."
     width = check_number("width", width, above=0)
-    path = drag_path(check_number("points", points, integer=True, low=2), width / 2, width)
+    points = check_number("points", points, integer=True, low=2, high=MOST_PLACES)
+    path = drag_path(points, width / 2, width)
     found = {}
     if "energy" in self.calibration:
         found["energy"] = self.interval(path, width, coverage)

@@ -41,7 +41,8 @@ def _check_rows(name, value, M, tail=(), dtype=np.float64):
         raise ValueError(f"{name} must be finite, got {array[~finite].flat[0]} in row {row}; "
                          "leave such rows out")
     if dtype is np.int64:
-        odd = (array != np.rint(array)) | (np.abs(array) > 2.0**53)
+        plain = array.astype(np.float64)
+        odd = (plain != np.rint(plain)) | (np.abs(plain) > 2.0**53)
         if odd.any():
             raise ValueError(f"{name} must be whole numbers, got {array[odd].flat[0]}; "
                              "leave the column out where it is unknown")
@@ -199,8 +200,7 @@ def _stress_of(x, w, potential, depth):
 
 def _squares_only(positions, width):
     "The width, unless it is a cell that no database can hold."
-    shape = np.shape(width)
-    if len(shape) < 2: return width
+    if as_array("width", width).ndim < 2: return width
     _, w, _ = check_configurations(positions, width, cells=True)
     if w.ndim > 1:
         raise ValueError(f"width must be a number for a database, which holds square and cubic "

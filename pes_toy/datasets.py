@@ -436,9 +436,17 @@ def load(
     potential: object = None, # of your own, that it was made with; files cannot hold it
 ): # a Database, Structures or a Trajectory from a file; a Dataset on disk from a folder
     "Read a database. ValueError for one that is foreign, damaged, cut short or not complete."
-    if isinstance(path, (str, os.PathLike)) and (Path(path) / MANIFEST).exists():
+    if isinstance(path, (str, os.PathLike)) and _is_dataset(Path(path)):
         return Dataset(path, potential)
     return load_file(path, potential)
+
+def _is_dataset(path):
+    "Is it a folder with a manifest? A name that no file can have is told."
+    try:
+        return (path / MANIFEST).exists()
+    except OSError as error:
+        raise OSError(error.errno, f"path cannot be looked at: {error.strerror}; give another "
+                      "name", str(path)) from error
 
 # %% ../nbs/05c_datasets.ipynb #2c977e56
 LARGEST = 65_536 # configurations of a chunk

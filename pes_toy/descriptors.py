@@ -405,7 +405,9 @@ class Descriptor:
         out = np.empty_like(x)
         for first in range(0, len(x), CHUNK):
             part = slice(first, first + CHUNK)
-            J = check_gradients(self, self.gradients(x[part], w[part]), g[part], x[part])
+            J = self.gradients(x[part], w[part])
+            if np.shape(J)[:-2] != g[part].shape: self._check_pulled(g[part], x[part], w[part])
+            J = check_gradients(self, J, g[part], x[part])
             flat = g[part].reshape(len(J), math.prod(g.shape[1:]))
             out[part] = np.einsum("mk,mknd->mnd", flat, J.reshape(*flat.shape, *x.shape[1:]))
         return out[0] if single else out
@@ -439,6 +441,12 @@ class Descriptor:
                              "leaves; let its values take cells (M, d, d), and set any_cell = True")
         found = numerical_strains(self.values, x, w)
         return found[0] if single else found
+
+    def _check_pulled(self, g, x, w):
+        "Do the numbers to contract with have the shape of the values?"
+        wanted = np.shape(self.values(x, w))
+        if g.shape != wanted:
+            raise ValueError(f"g must have the shape of the values, {wanted}, got {g.shape}")
 
     def _pull(self, g, M, single):
         "Numbers to contract with, one set for each of M configurations."

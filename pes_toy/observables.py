@@ -122,8 +122,8 @@ def pair_distribution(
     narrowest = float(heights(w).min())
     r_max = narrowest / 2 if r_max is None else check_number("r_max", r_max, above=0)
     if not 1e-6 * narrowest <= r_max <= 10 * narrowest:
-        raise ValueError(f"r_max must be from a millionth of to ten times {narrowest:.4g}, the "
-                         f"narrowest cell, got {r_max:g}")
+        raise ValueError(f"r_max must be from a millionth of to ten times the narrowest width of "
+                         f"the cells, {narrowest:.4g}, got {r_max:g}")
     edges = np.linspace(0, r_max, bins + 1)
     ball = math.pi ** (d / 2) / math.gamma(d / 2 + 1)
     shells = np.diff(ball * edges**d)

@@ -9,7 +9,7 @@ import pickle
 from dataclasses import dataclass
 import numpy as np
 from fastcore.basics import patch
-from .base.checks import check_number
+from .base.checks import HUGEST, check_number
 from .base.registry import POTENTIALS
 from .base.settings import Settings, setting
 from .base.show import axes_or_new
@@ -481,7 +481,7 @@ def _weight(what, function, given, usual):
     return weight
 
 def _length(name, given):
-    return None if given is None else check_number(name, given, above=0)
+    return None if given is None else check_number(name, given, above=0, high=HUGEST)
 
 # %% ../nbs/01_potentials.ipynb #c7ff1a21e
 def _triangles(corners, shortest):

@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_configurations, check_flag, check_number, check_numbers
+from .base.checks import (
+    HUGEST, TINIEST, check_configurations, check_flag, check_number, check_numbers)
 from .base.jobs import progress_bar
 from .base.limits import check_memory
 from .base.show import Shown, Valued, axes_or_new
@@ -111,9 +112,9 @@ def partition_function(
     """
     _, w, _ = check_configurations(np.zeros((1, 1, 2)), width, cells=True)
     T = np.atleast_1d(check_numbers("temperatures", temperatures))
-    if T.ndim != 1 or not T.size or (T <= 0).any():
-        raise ValueError(f"temperatures must be one number above 0 or several, in E_c, got "
-                         f"{temperatures!r}")
+    if T.ndim != 1 or not T.size or (T < TINIEST).any() or (T > HUGEST).any():
+        raise ValueError("temperatures must be one number above 0 or several, in E_c, between "
+                         f"1e-100 and 1e100, got {temperatures!r}")
     points = check_number("points", points, integer=True, low=2, high=1000)
     use = check_flag("symmetry", symmetry)
     cell = as_matrices(w, 2)[0]

@@ -182,7 +182,7 @@ def test_errors_are_one_line_and_leave_nothing(home, capsys, monkeypatch, line, 
     def never(*given, **more):
         raise AssertionError("the training began")
 
-    monkeypatch.setattr("pes_toy.training.build_model", never)
+    monkeypatch.setattr("pes_toy.engine.epochs.build_model", never)
     (home / "short.npz").write_bytes((home / "network.npz").read_bytes()[:-100])
     before = files(home)
     capsys.readouterr()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import itertools
 import warnings
 
 import numpy as np
@@ -98,15 +99,8 @@ def test_a_fault_that_was_found_is_an_error_that_names_the_argument(named, name,
     assert found.error
 
 
-@given(st.data())
-@cases(80, 4000)
-def test_what_is_handed_over_by_mistake(named, data):
-    name = data.draw(st.sampled_from(sorted(named)))
-    target = named[name]
-    argument = data.draw(st.sampled_from(sorted(target.good)))
-    value = VALUES[data.draw(st.integers(0, len(VALUES) - 1))]
-
-    assume(not (argument in target.calls and callable(value)))
+def handed_over(target, argument, value):
+    "A call with one argument in the place of a good one: it answers, or says what is wrong."
     names = [argument, *target.others]
     if argument in ("positions", "width"):  # they belong together
         names += ["positions", "width"]
@@ -123,6 +117,31 @@ def test_what_is_handed_over_by_mistake(named, data):
         assert hash(spec) == hash(dataclasses.replace(spec)) and repr(spec) and spec.rows()
         if not isinstance(value, pt.Potential):
             assert type(spec).from_dict(spec.to_dict()) == spec
+
+
+@given(st.data())
+@cases(80, 400)
+def test_what_is_handed_over_by_mistake(named, data):
+    target = named[data.draw(st.sampled_from(sorted(named)))]
+    argument = data.draw(st.sampled_from(sorted(target.good)))
+    value = VALUES[data.draw(st.integers(0, len(VALUES) - 1))]
+    assume(not (argument in target.calls and callable(value)))
+    handed_over(target, argument, value)
+
+
+@pytest.mark.stress
+def test_whatever_is_handed_over_by_mistake(named):
+    "Each value for each argument of each function; all that is wrong is told at once."
+    wrong = []
+    for name, target in named.items():
+        for argument, value in itertools.product(target.good, VALUES):
+            if argument in target.calls and callable(value):
+                continue
+            try:
+                handed_over(target, argument, value)
+            except Exception as error:
+                wrong.append(f"{name}, {argument}={value!r:.60}: {str(error)[:200]!r}")
+    assert not wrong, "\n".join(wrong)
 
 
 WORDS = [

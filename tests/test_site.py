@@ -165,7 +165,7 @@ def test_the_sidebar_is_that_of_the_file(site):
     captions = [words(c) for c in re.findall(r'class="caption-text">(.*?)</span>', nav)]
     assert captions == [section["section"] for section in sections]
     listed = [path for section in sections for path in section["contents"]]
-    shown = re.findall(r'class="toctree-l1"><a[^>]*href="([^"]+)\.html"', nav)
+    shown = re.findall(r'class="toctree-l1">\s*<a[^>]*href="([^"]+)\.html"', nav)
     assert [re.sub(r"(^|/)\d+[a-z]?_", r"\1", path)[:-6] for path in listed] == shown
 
 

@@ -191,6 +191,16 @@ def _check_widths(w):
     if not good.all():
         raise ValueError(f"width must be a finite number above 0, got {w[~good].flat[0]}; "
                          "give the width of the cell in R_c")
+    _check_lengths("width", w)
+
+TINIEST, HUGEST = 1e-100, 1e100 # lengths whose squares and cubes are floats
+
+def _check_lengths(name, sizes):
+    fits = (sizes >= TINIEST) & (sizes <= HUGEST)
+    if not fits.all():
+        raise ValueError(f"{name} must be between 1e-100 and 1e100, got "
+                         f"{sizes[~fits].flat[0]:g}: squares of distances are no numbers there; "
+                         "measure in R_c")
 
 FLAT = 1e-10 # volume of a cell over that of the box of its sides, below which it has none
 
@@ -203,6 +213,8 @@ def check_cells(
         m = int(np.argwhere(~np.isfinite(w))[0][0])
         raise ValueError(f"{name} must hold finite numbers, got {w[m].tolist()} for configuration "
                          f"{m}; give the cell vectors as rows, in R_c")
+    longest = np.abs(w).max(axis=(1, 2), initial=0.0)
+    _check_lengths(name, longest[longest > 0])
     with np.errstate(all="ignore"):
         volume = np.abs(np.linalg.det(w / np.linalg.norm(w, axis=2, keepdims=True)))
     good = volume > FLAT # False for what is no number, too
@@ -238,9 +250,10 @@ def _one_plain(positions, width):
     single = positions.ndim == 2
     batch_of_one = positions.ndim == 3 and len(positions) == 1
     if not positions.size or not (single or batch_of_one): return None
-    if type(width) is np.float64 or (batch_of_one and np.shape(width) == (1,)):
-        width = np.asarray(width).item()
-    if type(width) not in (float, int) or not 0 < width < 1e300: return None
+    one_of_a_batch = batch_of_one and isinstance(width, np.ndarray) and width.shape == (1,)
+    if type(width) is np.float64 or one_of_a_batch:
+        width = width.item()
+    if type(width) not in (float, int) or not TINIEST <= width <= HUGEST: return None
     near = FAR * width # this is False for what is not finite, too
     if not np.vdot(positions, positions) < near * near: return None
     x = np.array(positions[None] if single else positions, order="C")
