@@ -13,6 +13,7 @@ would run it alone), when a link to a public name finds no entry, when Sphinx wa
 link, say), or when a page shows a traceback.
 """
 
+import gc
 import os
 import re
 import shutil
@@ -249,3 +250,4 @@ def main():
 
 if __name__ == "__main__":
     main()
+    gc.freeze()  # nbdev leaves a shell for each notebook, which all look for garbage at the end

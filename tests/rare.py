@@ -31,6 +31,7 @@ ANOTHER_CASE = [  # the case that takes longest among several
     "test_better_stress_on_fresh_rows",
     "test_the_same_potential_of_ones_own_takes_no_memory",
     "test_ctrl_c_is_answered_within_a_second[stale]",
+    "test_examples_of_the_help_run_one_after_another",
     "test_nothing_is_compiled_twice_and_a_second_process_compiles_nothing",
     "test_only_what_is_used_is_compiled[pt.relax(few, 2.0, epochs=2)-"
     "_make_lists-_make_boxed_lists _jump _steer]",
