@@ -132,7 +132,7 @@ def train_committee(
     progress: bool = True, # show a progress bar
 ) -> Committee:
     "Train one recipe with several seeds; the committee is calibrated on rows that were held back."
-    size = check_number("size", size, integer=True, low=2)
+    size = check_number("size", size, integer=True, low=2, high=10_000)
     bootstrap = check_flag("bootstrap", bootstrap)
     held, rest = held_back(database, spec, calibration)
     if bootstrap and not isinstance(database, Database):

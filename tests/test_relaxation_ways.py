@@ -72,6 +72,17 @@ def test_long_steps_need_no_more_room_than_others(N, d, w):
     assert found.energy <= began + 1e-12 * abs(began)
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_many_particles_without_a_reach_descend_as_published(d):
+    "Boxes have the size of a reach, so there are none."
+    x = 1.3 * np.arange(30)[:, None] + np.random.default_rng(6).uniform(0, 0.3, (30, d))
+    found = pt.relax(x, 40.0, pt.LennardJones(), epochs=2, depth=1, protocol="thesis", seed=7)
+    plain, _ = plain_relax(x, 40.0, pt.LennardJones(), 2, 0.1, "thesis", 7, 1)
+    moved = wrap(found.positions, 40.0) - wrap(plain, 40.0)
+    moved -= 40.0 * np.round(moved / 40.0)
+    np.testing.assert_allclose(moved, 0, atol=1e-11)
+
+
 def test_lanes_are_refused_to_a_potential_of_ones_own():
     lanes = WAYS[0]
     assert lanes.name == "lanes"

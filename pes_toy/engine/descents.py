@@ -112,7 +112,7 @@ def _moves_for(case):
     if case.d <= 3 and is_sixth(case.potential):
         parts.update(moves.BY_SUM)
         name += "_by_sum"
-    if case.d <= 3 and case.N >= BOXED_FROM:
+    if case.d <= 3 and case.N >= BOXED_FROM and case.potential.reach is not None:
         parts.update(moves.BOXED)
         name += "_boxed"
     if case.protocol == "exact":
