@@ -52,8 +52,8 @@ def strained(
     d = x.shape[2]
     strain = check_numbers("strain", strain)
     if strain.shape != (d, d):
-        raise ValueError(f"strain must have the shape {(d, d)} of a cell, got {strain.shape}; give "
-                         "a matrix, np.diag([0.01, 0]) say")
+        raise ValueError(f"strain must have the shape {(d, d)}, as positions have {d} dimensions, "
+                         f"got {strain.shape}; give a matrix, np.diag([0.01, 0]) say")
     if np.abs(strain).max() > 100:
         raise ValueError(f"strain must be at most 100 in size, got {np.abs(strain).max():g}; it is "
                          "a part of each length")

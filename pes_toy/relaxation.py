@@ -296,7 +296,7 @@ def check_relaxation(relaxer, epochs, max_delta, widths, protocol, seed):
         why = " needs forces, which exist in protocol 'exact' only;" if kind.forces else ":"
         raise ValueError(f"relaxer {relaxer!r}{why} use relaxer='descent' or "
                          f"protocol={kind.protocols[0]!r}")
-    epochs = check_number("epochs", epochs, integer=True, low=0)
+    epochs = check_number("epochs", epochs, integer=True, low=0, high=10**9)
     max_delta = check_number("max_delta", max_delta, above=0)
     if len(widths) and max_delta > np.min(widths):
         raise ValueError(f"max_delta must not exceed the width of the cell, {np.min(widths):.6g}, "

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 import numpy as np
-from .base.checks import check_configurations, check_flag, check_number
+from .base.checks import HUGEST, check_configurations, check_flag, check_number
 from .base.jobs import progress_bar
 from .base.show import Shown, Valued, axes_or_new
 from .database import _chosen
@@ -228,7 +228,7 @@ def relax_cell(
     "Move particles and cell downhill until nothing pushes or pulls. Any cell, any model."
     x, w, single = check_configurations(positions, width, cells=True)
     H = as_matrices(w, x.shape[2])
-    pressure = check_number("pressure", pressure)
+    pressure = check_number("pressure", pressure, low=-HUGEST, high=HUGEST)
     tolerance = check_number("tolerance", tolerance, above=0)
     steps = check_number("steps", steps, integer=True, low=0)
     _check_volumes(w, H)
