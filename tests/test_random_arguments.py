@@ -121,7 +121,7 @@ def handed_over(target, argument, value):
 
 
 @given(st.data())
-@cases(80, 400)
+@cases(80, 4000)
 def test_what_is_handed_over_by_mistake(named, data):
     target = named[data.draw(st.sampled_from(sorted(named)))]
     argument = data.draw(st.sampled_from(sorted(target.good)))

@@ -110,6 +110,7 @@ def check_configurations(
         raise ValueError(f"width must be a number here, got a cell matrix {w[0].tolist()}, which "
                          "is no square or cube along the axes; use such a cell")
     check_cells("width", w) if shape else _check_widths(w)
+    if not (shape or lost): _check_lengths("width", np.atleast_1d(w))
     _check_digits(x, w, lost)
     return np.ascontiguousarray(x), np.broadcast_to(w, (len(x), *shape)).copy(), single
 
@@ -191,7 +192,6 @@ def _check_widths(w):
     if not good.all():
         raise ValueError(f"width must be a finite number above 0, got {w[~good].flat[0]}; "
                          "give the width of the cell in R_c")
-    _check_lengths("width", w)
 
 TINIEST, HUGEST = 1e-100, 1e100 # lengths whose squares and cubes are floats
 
