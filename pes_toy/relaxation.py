@@ -19,9 +19,9 @@ from .engine.neighbours import check_apart
 from .engine.potentials import interaction_of
 from .engine.shapes import heights, reduced, sizes
 from .engine.streams import RELAX, Draw, Images, Steps, batch_of, uniforms
-from .engine.sums import (check_size, depths, evaluate, is_boxed, moving_kernel,
-                                 seconds_of, ways_for)
-from .lattice import cells, wrap
+from .engine.sums import (check_size, depths, evaluate, into_cells, is_boxed,
+                                 moving_kernel, seconds_of, ways_for)
+from .lattice import cells
 from .potentials import ModifiedLennardJones
 
 # %% auto #0
@@ -156,7 +156,7 @@ def relax(
     epochs, max_delta, seed = check_relaxation(relaxer, epochs, max_delta, wide, protocol, seed)
     if w.ndim > 1:
         _check_cells(relaxer, w)
-    x = wrap(x, w) if protocol == "exact" and len(x) else x
+    if protocol == "exact": into_cells(x, w)
     check_apart(x, w)
     recipe = Recipe(relaxer, epochs, max_delta, depth, protocol)
     streams = Draw(seed, RELAX, 0, False)
@@ -165,7 +165,7 @@ def relax(
         accepted = np.zeros((len(x), epochs))
     else:
         accepted, _, energy = relax_batch(x, w, potential, recipe, streams, True, workers)
-    x = wrap(x, w) if len(x) else x
+    into_cells(x, w)
     if not np.isfinite(energy).all():
         energy = evaluate(x, w, potential, depth, protocol, workers)[0]
     rate = accepted / x.shape[1]

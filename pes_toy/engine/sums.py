@@ -26,7 +26,7 @@ __all__ = ['FIRST', 'WAYS', 'MOST_POINTS', 'Around', 'Points', 'new_points', 'li
            'listed_forces', 'listed_virial', 'once_energies', 'once_energies_and_forces', 'once_energies_and_virials',
            'listed_energies', 'listed_energies_and_forces', 'listed_energies_and_virials', 'forces_now', 'room_now',
            'more_room_now', 'moving_kernel', 'Way', 'ways_for', 'depths', 'is_boxed', 'check_size', 'crowd',
-           'seconds_of', 'groups_of', 'run_way', 'evaluate']
+           'seconds_of', 'groups_of', 'run_way', 'evaluate', 'into_cells']
 
 # %% ../../nbs/engine/sums.ipynb #05638ae9
 class Around(NamedTuple):
@@ -501,7 +501,7 @@ def evaluate(
     if w.ndim > 1:
         w = w if way.lists else reduced(w)
         lengths = heights(w)
-    if protocol == "exact": _wrap(x, w)
+    if protocol == "exact": into_cells(x, w)
     D = depths(potential, lengths, depth, protocol)
     narrowest = lengths.min(axis=1) if w.ndim > 1 else w
     boxed = is_boxed(potential, narrowest, N, d, protocol)
@@ -512,8 +512,11 @@ def evaluate(
         _explain(x, w, energy, potential)
     return energy, found
 
-def _wrap(x, w):
-    "Brings positions into their cells, in place."
+def into_cells(
+    x: np.ndarray, # (M, N, d) checked positions, wrapped in place
+    w: np.ndarray, # (M,) widths, or (M, d, d) cells
+):
+    "Brings positions into their cells, in place; the numbers of `pes_toy.lattice.wrap`."
     if w.ndim == 1:
         wrap_in_place(x, w)
     else:
