@@ -33,7 +33,7 @@ demo: $(NETWORKS) ## make a database with the thesis's settings, train a network
 test: ## all tests, against an installed copy of the package (ARGS="-k site" for some, ARGS="-m quick" for the quick part)
 	@$(MAKE) --no-print-directory -j 2 $(DEV) $(if $(ARGS),,$(KERNELS) $(MORE_KERNELS))
 	@$(MAKE) --no-print-directory installed
-	cd build && $(INSTALLED) ../$(BIN)/pytest -n 2 --dist loadfile ../tests $(ARGS)
+	cd build && $(INSTALLED) ../$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder ../tests $(ARGS)
 
 stress: $(DEV) installed ## what takes longer than tests may: more than 10,000 random cases and damaged files, large cells, interrupted jobs (ARGS="-k cells" for some)
 	cd build && $(INSTALLED) PES_TOY_STRESS=1 ../$(BIN)/pytest -m "stress or random" ../tests $(ARGS)

@@ -164,8 +164,10 @@ def held_back(
     if not isinstance(database, (Database, Structures)):
         raise TypeError("database must be a Database or Structures, got "
                         f"{type(database).__name__}; of a Dataset, take sample(n)")
-    if not isinstance(getattr(spec, "seed", None), int):
-        raise TypeError(f"spec must be a TrainingSpec or a BaselineSpec, got {spec!r}")
+    known = isinstance(spec, (TrainingSpec, BaselineSpec)) or callable(getattr(spec, "fit", None))
+    if not known or not isinstance(getattr(spec, "seed", None), int):
+        raise TypeError("spec must be a TrainingSpec, a BaselineSpec, or settings of your own "
+                        f"with a seed and fit(database), got {spec!r}")
     M = len(database)
     if fraction is None:
         fraction = 0.1 if M >= 10 * ENOUGH else 0

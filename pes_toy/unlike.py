@@ -382,7 +382,12 @@ def train_last_layer(
     if spec.standardise_energy:
         ends = float(structures.energy.mean()), float(structures.energy.std()) or 1.0
     with progress_bar(len(structures), progress, "structures") as bar:
-        last = _solved(structures, spec, scaling, layer, ridge, ends, bar)
+        try:
+            last = _solved(structures, spec, scaling, layer, ridge, ends, bar)
+        except np.linalg.LinAlgError:
+            raise ValueError(f"slope={slope:g} with ridge={ridge:g} leaves the neurons too much "
+                             "alike to be told apart; set a larger ridge, or a slope nearer to "
+                             "1/3") from None
     usual = int(np.median(structures.counts)), structures.dimension
     found = Network(spec, [layer, last], *scaling, *ends, *usual)
     found.about = {"ended": "solved", "trained_on": len(structures),
@@ -419,10 +424,6 @@ def _solved(structures, spec, scaling, layer, ridge, ends, bar):
     return last[:, None], np.array([bias])
 
 def _of_equations(left, right):
-    "The solution of symmetric equations, or an error that says what to do."
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-    try:
-        return cho_solve(cho_factor(left, overwrite_a=True), right)
-    except LinAlgError:
-        raise ValueError("the neurons are too much alike to be told apart; set a larger ridge") \
-            from None
+    "The solution of symmetric equations; LinAlgError where there is none."
+    from scipy.linalg import cho_factor, cho_solve
+    return cho_solve(cho_factor(left, overwrite_a=True), right)

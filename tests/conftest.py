@@ -28,6 +28,12 @@ LONG = [  # these come next: with short files at the end, two processes end toge
     "test_travel.py",
     "test_studies.py",
     "test_interrupts.py",
+    "test_cells.py",
+    "test_dataset.py",
+    "test_potentials.py",
+    "test_terminal.py",
+    "test_values.py",
+    "test_views.py",
 ]
 
 

@@ -383,3 +383,34 @@ def test_what_a_network_says_of_itself_is_harmless():
     network = pt.sample_network()
     network.rows = lambda: [("inputs", f"seen {ESCAPE}")]
     assert harmless(repr(network)) and "\\x1b" in repr(network)
+
+
+def say_twice(path):
+    "The same file, in which a name stands twice and the second hides the first."
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("energy", table["energy"]), path)
+    elif path.suffix == ".json":
+        path.write_text(path.read_text().replace('"checksum"', '"potentialEnergy"'))
+    else:
+        parts = read_zip(path)
+        with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+            warnings.simplefilter("ignore")  # of zipfile itself
+            for name, content in [*parts.items(), ("b0.npy", parts["b1.npy"])]:
+                archive.writestr(name, content)
+
+
+def read_zip(path):
+    with zipfile.ZipFile(path) as archive:
+        return {part.filename: archive.read(part) for part in archive.infolist()}
+
+
+@pytest.mark.parametrize("name", ["d.parquet", "d.json", "structures.parquet", "n.npz"])
+def test_a_name_that_stands_twice_hides_nothing(tmp_path, name):
+    save = {"d.parquet": save_parquet, "d.json": save_json, "n.npz": pt.sample_network().save,
+            "structures.parquet": pt.Structures.from_database(database()).save}[name]
+    path = save(tmp_path / name)
+    say_twice(path)
+    load = pt.load_network if name == "n.npz" else pt.load
+    with pytest.raises(ValueError, match=f"{name}.* stands in it twice"):
+        load(path)

@@ -87,6 +87,7 @@ FOUND = [  # what was found in this way, and mended
     ("dynamics", "every", 2**64), ("relax_cell", "width", 1e300), ("active_learning", "oracle", 5),
     ("active_learning", "seeds", 10**9), ("active_learning", "strategies", 5),
     ("active_learning", "compute", "no"), ("train_committee", "size", 10**9),
+    ("train_committee", "spec", pt.DatabaseSpec()), ("train_last_layer", "slope", 1e-300),
     ("train on structures", "callback", 5),
     ("relax", "relaxer", []), ("relax", "relaxer", np.zeros(3)),
     ("ProximityEigenvalues.pullback", "g", None), ("SymmetryFunctions.pullback", "g", 10**400)]

@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 import time
+from collections import Counter
 from pathlib import Path
 
 try:
@@ -19,8 +20,8 @@ except ImportError: # Windows
     fcntl = None
 
 # %% auto #0
-__all__ = ['MARK', 'DAY', 'locked', 'remove_left', 'whole_file', 'read_text', 'from_json', 'printable', 'UpdateError',
-           'digest_of']
+__all__ = ['MARK', 'DAY', 'locked', 'remove_left', 'whole_file', 'read_text', 'from_json', 'check_once', 'printable',
+           'UpdateError', 'digest_of']
 
 # %% ../../nbs/base/files.ipynb #d61c0eb6
 MARK = ".pes_toy-" # names that are ours to remove begin so
@@ -145,11 +146,24 @@ def read_text(
 def from_json(
     text: str, # JSON
 ): # plain values
-    "What JSON says. ValueError for all that is none."
+    "What JSON says. ValueError for all that is none, and where a name stands twice."
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_each_once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+def _each_once(pairs):
+    "A dictionary of names and values, none of which hides another."
+    check_once([name for name, _ in pairs])
+    return dict(pairs)
+
+def check_once(
+    names: list, # of values, columns or arrays in a file
+):
+    "ValueError if a name stands there twice: one would hide what the other says."
+    if len(set(names)) < len(names):
+        (twice, _), *_ = Counter(names).most_common(1)
+        raise ValueError(f"the name {printable(twice)[:40]!r} stands in it twice")
 
 def printable(
     text: str, # what a file says, perhaps

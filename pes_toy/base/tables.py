@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
-from .files import UpdateError, digest_of, from_json, read_text, whole_file
+from .files import UpdateError, check_once, digest_of, from_json, read_text, whole_file
 
 # %% auto #0
 __all__ = ['ROOM', 'RATIO', 'KEY', 'GROUP', 'DIGEST', 'CHECK', 'swells', 'check_swelling', 'Ragged', 'write_table', 'read_table',
@@ -119,6 +119,7 @@ def read_table(
             if text is None: return None, None
             header = dict(from_json(text))
             check_schema(path, header, schema)
+            check_once(file.schema_arrow.names)
             _check_size(file, source.size())
             table = file.read()
             if DIGEST in header and header[DIGEST] != _digest_of(table, header):
@@ -270,7 +271,7 @@ def _tables(path):
     try:
         tables = from_json(text)
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is no JSON file, or cut short: {error}; "
+        raise ValueError(f"{str(path)!r} is no JSON file, damaged or cut short: {error}; "
                          "make it again") from error
     named = isinstance(tables, dict) and tables
     if not named or not all(isinstance(column, dict) for column in tables.values()):
@@ -301,6 +302,7 @@ def read_arrays(
         if not zipfile.is_zipfile(file): raise ValueError("it is no archive of arrays")
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
+            check_once([part.filename for part in parts])
             size = sum(part.file_size for part in parts)
             check_swelling(size, os.fstat(file.fileno()).st_size)
             return {part.filename.removesuffix(".npy"): _array(archive.read(part))
