@@ -15,6 +15,10 @@ DEMO ?= demo
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 INSTALLED = PYTHONPATH="$$PWD/installed" PES_TOY_INSTALLED="$$PWD/installed" NUMBA_CACHE_DIR="$$PWD/compiled" $(ONE_THREAD)
 
+# What is imported is kept as byte code, whatever the environment says: without it TensorFlow takes twice as long in each
+# of the many processes of the tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test stress installed lab docs bench peers figures thesis samples export execute readme clean
 

@@ -9,6 +9,7 @@ python tests/forked.py serve SOCKET tensorflow   the same, with TensorFlow impor
 python -S tests/forked.py ask SOCKET CONNECTION  asks for one, and lives as long as it does
 """
 
+import gc
 import json
 import os
 import socket
@@ -72,6 +73,8 @@ def serve(path, *more):
     import_usual()
     if "tensorflow" in more:
         import_tensorflow()
+    gc.collect()
+    gc.freeze()  # kernels look for garbage among their own objects only
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for kernels
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)

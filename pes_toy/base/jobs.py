@@ -4,6 +4,8 @@
 
 # %% ../../nbs/base/jobs.ipynb #38d7a79b
 from __future__ import annotations
+import contextlib
+import gc
 import math
 import os
 import threading
@@ -14,7 +16,7 @@ import numpy as np
 from .checks import check_number
 
 # %% auto #0
-__all__ = ['NEVER', 'ALONE', 'PIECE', 'PATIENCE', 'n_workers', 'in_threads', 'progress_bar', 'best_time']
+__all__ = ['NEVER', 'ALONE', 'PIECE', 'PATIENCE', 'n_workers', 'in_threads', 'progress_bar', 'best_time', 'garbage_waits']
 
 # %% ../../nbs/base/jobs.ipynb #3477ed05
 def n_workers(
@@ -116,3 +118,14 @@ def best_time(
         run()
         times.append(clock() - began)
     return min(times)
+
+# %% ../../nbs/base/jobs.ipynb #2a638845e
+@contextlib.contextmanager
+def garbage_waits():
+    "Nothing is collected meanwhile."
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects: gc.enable()

@@ -16,6 +16,7 @@ import types
 from pathlib import Path
 import numba
 from numba.core import caching
+from ..base.jobs import garbage_waits
 from ..base.limits import check_room
 from ..base.terminal import signals_wait
 
@@ -163,17 +164,18 @@ def undisturbed(compiled):
         compiler.compile = _with_room(compiler.compile)
     return compiled
 
-_compiling = [] # what is being compiled, the outermost first; numba does one at a time
+_compiling = [] # what is being compiled; numba does one at a time, and within what that calls
 
 def _with_room(compile):
     "Asks for room before anything is compiled; what comes from the disk needs little."
     @functools.wraps(compile)
     def compile_with_room(*how):
-        if not _compiling:
-            check_room("compiling")
+        if _compiling: return compile(*how)
+        check_room("compiling")
         _compiling.append(compile)
         try:
-            return compile(*how)
+            with garbage_waits():
+                return compile(*how)
         finally:
             _compiling.pop()
 

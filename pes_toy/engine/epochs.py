@@ -10,6 +10,7 @@ import time
 from typing import NamedTuple
 import numpy as np
 from ..base.checks import needs
+from ..base.jobs import garbage_waits
 
 # %% auto #0
 __all__ = ['SLICE', 'KEPT', 'keras_with_tensorflow', 'build_model', 'model_weights', 'TrainingData', 'CompiledEpoch',
@@ -23,7 +24,7 @@ def keras_with_tensorflow():
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     # steps this small are done before a second thread has woken up
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-    with needs("networks", "training needs Keras and TensorFlow"):
+    with needs("networks", "training needs Keras and TensorFlow"), garbage_waits():
         import tensorflow # noqa: F401
         import keras
     backend = keras.backend.backend()
