@@ -94,17 +94,18 @@ clean: ## remove what the other targets made, .venv/ too
 	rm -rf .venv build dist demo _proc _docs _site .pytest_cache .hypothesis *.egg-info nbs/nbdev.yml
 	find nbs pes_toy tests docs benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
+# Compiling all Python files of all packages takes as long as loading them, and a tenth of them is ever imported: those are
+# compiled when they are.
 $(CORE): settings.ini setup.py
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("pes_toy needs Python 3.10 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --no-compile --editable .
 	@touch $@
 
 $(NETWORKS): $(CORE)
-	$(BIN)/pip install --quiet --editable '.[networks]'
+	$(BIN)/pip install --quiet --no-compile --editable '.[networks]'
 	@touch $@
 
-# Compiling all Python files of all packages takes as long as loading them; tests import a tenth of them.
 $(DEV): $(CORE)
 	$(BIN)/pip install --quiet --no-compile --editable '.[dev]' 'setuptools>=70.1'
 	@touch $@
