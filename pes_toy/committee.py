@@ -15,7 +15,7 @@ from .base.registry import MODELS
 from .base.show import Shown, Valued, axes_or_new
 from .database import Database
 from .descriptors import MOST_PLACES, drag_path
-from .experiments import fit
+from .experiments import can_train, fit
 from .failing import rank_correlation
 from .models import CHUNK, NotFiniteError
 from .scores import Average, BaselineSpec
@@ -164,10 +164,9 @@ def held_back(
     if not isinstance(database, (Database, Structures)):
         raise TypeError("database must be a Database or Structures, got "
                         f"{type(database).__name__}; of a Dataset, take sample(n)")
-    known = isinstance(spec, (TrainingSpec, BaselineSpec)) or callable(getattr(spec, "fit", None))
-    if not known or not isinstance(getattr(spec, "seed", None), int):
-        raise TypeError("spec must be a TrainingSpec, a BaselineSpec, or settings of your own "
-                        f"with a seed and fit(database), got {spec!r}")
+    if not can_train(spec):
+        raise TypeError("spec must be a TrainingSpec, a BaselineSpec, or Settings of your own with "
+                        f"a seed, to_dict() and fit(database); got {spec!r}")
     M = len(database)
     if fraction is None:
         fraction = 0.1 if M >= 10 * ENOUGH else 0

@@ -76,7 +76,9 @@ def labelled(db, labels):
 PROTOCOLS = ("exact", "thesis")
 RESULTS = 1 # raised when a change of the package changes results; then all are computed again
 
-def _can_train(spec):
+def can_train(
+    spec, # whatever was given
+) -> bool:
     "Is it a specification that `fit` knows, or one that fits by itself?"
     if isinstance(spec, (TrainingSpec, BaselineSpec)): return True
     names = ("seed", "to_dict", "fit")
@@ -104,7 +106,7 @@ class Experiment(Settings):
             raise TypeError(f"name must be text, got {self.name!r}")
         if not isinstance(self.database, DatabaseSpec):
             raise TypeError(f"database must be a DatabaseSpec, got {self.database!r}")
-        if not _can_train(self.training):
+        if not can_train(self.training):
             raise TypeError("training must be a TrainingSpec, a BaselineSpec, or Settings of your "
                             f"own with a seed, to_dict() and fit(database); got {self.training!r}")
         super().__post_init__()

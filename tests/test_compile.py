@@ -1,5 +1,6 @@
 """Compiled code on disk is never wrong, and every kernel takes the functions of a potential."""
 
+import gc
 import json
 import os
 import shutil
@@ -11,7 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pes_toy as pt
 import pytest
-from numba.core.errors import NumbaWarning
+from numba.core import event
+from numba.core.errors import NumbaError, NumbaWarning
 from pes_toy.engine import compile as cc
 from pes_toy.engine import potentials as ep
 from pes_toy.engine.addresses import for_potential
@@ -363,3 +365,39 @@ def test_what_cannot_be_kept_is_said():
     files = cc._Implementation(ep.pair_array.py_func)
     with pytest.warns(NumbaWarning, match="pair.*dynamic globals"):
         assert not files.check_cachable(result)
+
+
+class Collects(event.Listener):
+    "Notes after each step of a compilation whether Python would collect garbage."
+
+    def __init__(self):
+        self.seen = []
+
+    def on_start(self, _):
+        pass
+
+    def on_end(self, _):
+        self.seen.append(gc.isenabled())
+
+
+def test_garbage_waits_while_a_kernel_is_compiled_and_no_longer():
+    @kernel
+    def inner(x):
+        return x + 1.0
+
+    @kernel
+    def outer(x):
+        return inner(x) * 2.0
+
+    @kernel
+    def wrong(x):
+        return x.nothing
+
+    listener = Collects()
+    with event.install_listener("numba:run_pass", listener):
+        assert outer(1.0) == 4.0
+        assert gc.isenabled()
+        with pytest.raises(NumbaError):
+            wrong(1.0)
+    assert len(listener.seen) > 10 and not any(listener.seen)
+    assert gc.isenabled()

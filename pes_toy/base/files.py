@@ -163,7 +163,7 @@ def check_once(
     "ValueError if a name stands there twice: one would hide what the other says."
     if len(set(names)) < len(names):
         (twice, _), *_ = Counter(names).most_common(1)
-        raise ValueError(f"the name {printable(twice)[:40]!r} stands in it twice")
+        raise ValueError(f"the name {twice[:40]!r} stands in it twice")
 
 def printable(
     text: str, # what a file says, perhaps
